@@ -1,0 +1,10 @@
+//! wbuild: C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
+//!
+//! This crate is the driver: the only code that reads files, starts processes or prints.
+//! ARCHITECTURE.md says where each thing lives.
+
+pub mod error;
+pub mod output;
+pub mod process;
+pub mod toolchain;
+pub mod ui;
