@@ -6,5 +6,6 @@
 pub mod error;
 pub mod output;
 pub mod process;
+pub mod runtime;
 pub mod toolchain;
 pub mod ui;

@@ -1,0 +1,37 @@
+//! The C that wbuild brings along: setjmp and longjmp without wasm exceptions, so that they run
+//! on every engine. The other half is the pass `sjlj`, which finishes the linked module.
+
+/// A file of the runtime: its path below the runtime's folder, and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct File {
+    pub path: &'static str,
+    pub text: &'static str,
+}
+
+/// Every file that compilations and links need on disk.
+pub const FILES: &[File] = &[
+    File { path: SJLJ_SOURCE, text: include_str!("sjlj.c") },
+    File { path: "include/setjmp.h", text: include_str!("include/setjmp.h") },
+];
+
+/// The folder for `-isystem`, before the sysroot's and libc++'s: libc's own setjmp.h refuses to be
+/// used without wasm exceptions.
+pub const INCLUDE: &str = "include";
+
+/// Compiled once for each compiler with [`COMPILE_ARGS`], never with `-flto`, and linked as an
+/// object, not from an archive: LTO code refers to it only after the linker has chosen its files.
+/// Where nothing uses it, `--gc-sections` leaves no byte of it.
+pub const SJLJ_SOURCE: &str = "sjlj.c";
+
+/// How the runtime itself is compiled, besides `--target`. It includes nothing.
+pub const COMPILE_ARGS: &[&str] = &["-O2", "-ffreestanding"];
+
+/// What every compilation of C and C++ gets, unless it asks for `-wasm-enable-sjlj`, which LLVM
+/// refuses beside it. Code that calls no setjmp comes out the same.
+pub const SJLJ_COMPILE: &[&str] = &["-mllvm", "-enable-emscripten-sjlj"];
+
+/// What the linker gets, for the code that it generates from bitcode.
+pub const SJLJ_LINK: &[&str] = &["-mllvm", "-enable-emscripten-sjlj"];
+
+/// The name in the registry of the pass that must run first after the link.
+pub const SJLJ_PASS: &str = "sjlj";
