@@ -1,1 +1,25 @@
+//! Passes over WebAssembly modules: bytes in, bytes out. No files, no environment, no processes, no clock.
+//!
+//! [`run`] is the whole story for most callers: it validates, reads, runs the passes that were asked for and
+//! writes a valid module. [`Module`] is what a pass works on, [`registry`] lists the passes.
 
+mod error;
+mod features;
+mod kind;
+mod module;
+pub mod op;
+mod pass;
+mod registry;
+mod run;
+mod validate;
+
+pub use error::{Blame, Error};
+pub use features::{Features, features};
+pub use kind::{Kind, kind};
+pub use module::*;
+pub use registry::{DebugInfo, Pass, find, registry};
+pub use run::{Options, run};
+pub use validate::validate;
+
+pub use wasm_encoder;
+pub use wasmparser;

@@ -1,0 +1,267 @@
+//! From ids to the indices of the output.
+
+use super::{DataId, ElementId, FuncId, GlobalId, Id, Item, MemoryId, Module, Reference, TableId, TagId, TypeId};
+use crate::Error;
+use wasm_encoder::reencode::{self, Reencode};
+use wasmparser::{BinaryReader, FunctionBody};
+
+/// What a removed entry maps to.
+const GONE: u32 = u32::MAX;
+
+/// The final index of every id, and the rewriting of code with it.
+pub(super) struct Remap {
+    types: Map,
+    functions: Map,
+    tables: Map,
+    memories: Map,
+    tags: Map,
+    globals: Map,
+    elements: Map,
+    data: Map,
+    identity: bool,
+}
+
+/// A use of something that was removed.
+#[derive(Debug)]
+pub(super) struct Dangling(Reference);
+
+struct Map(Vec<u32>);
+
+impl Map {
+    fn new(bound: usize, order: impl Iterator<Item = u32>) -> Map {
+        let mut map = vec![GONE; bound];
+        for (index, id) in order.enumerate() {
+            if let Some(slot) = map.get_mut(id as usize) {
+                *slot = index as u32;
+            }
+        }
+        Map(map)
+    }
+
+    fn get(&self, id: u32) -> Option<u32> {
+        self.0.get(id as usize).copied().filter(|&index| index != GONE)
+    }
+
+    fn is_identity(&self) -> bool {
+        self.0.iter().enumerate().all(|(id, &index)| id == index as usize)
+    }
+}
+
+impl Remap {
+    pub(super) fn of(module: &Module<'_>) -> Remap {
+        let imported = |pick: fn(Item) -> Option<u32>| module.live_imports().filter_map(pick);
+        let types = module.types.groups().flat_map(|group| group.ids()).map(Id::index);
+        let functions = imported(|item| if let Item::Func(id) = item { Some(id.0) } else { None })
+            .chain(module.functions.iter().filter(|(_, f)| f.source.import().is_none()).map(|(id, _)| id.0));
+        let tables = imported(|item| if let Item::Table(id) = item { Some(id.0) } else { None })
+            .chain(module.tables.iter().filter(|(_, t)| t.source.import().is_none()).map(|(id, _)| id.0));
+        let memories = imported(|item| if let Item::Memory(id) = item { Some(id.0) } else { None })
+            .chain(module.memories.iter().filter(|(_, m)| m.source.import().is_none()).map(|(id, _)| id.0));
+        let tags = imported(|item| if let Item::Tag(id) = item { Some(id.0) } else { None })
+            .chain(module.tags.iter().filter(|(_, t)| t.source.import().is_none()).map(|(id, _)| id.0));
+        let globals = imported(|item| if let Item::Global(id) = item { Some(id.0) } else { None })
+            .chain(module.globals.iter().filter(|(_, g)| g.source.import().is_none()).map(|(id, _)| id.0));
+        let mut remap = Remap {
+            types: Map::new(module.types.bound(), types),
+            functions: Map::new(module.functions.bound(), functions),
+            tables: Map::new(module.tables.bound(), tables),
+            memories: Map::new(module.memories.bound(), memories),
+            tags: Map::new(module.tags.bound(), tags),
+            globals: Map::new(module.globals.bound(), globals),
+            elements: Map::new(module.elements.bound(), module.elements.iter().map(|(id, _)| id.0)),
+            data: Map::new(module.data.bound(), module.data.iter().map(|(id, _)| id.0)),
+            identity: false,
+        };
+        let Remap { types, functions, tables, memories, tags, globals, elements, data, .. } = &remap;
+        remap.identity =
+            [types, functions, tables, memories, tags, globals, elements, data].iter().all(|map| map.is_identity());
+        remap
+    }
+
+    /// Whether every index of the output equals the id.
+    pub(super) fn is_identity(&self) -> bool {
+        self.identity
+    }
+
+    /// The index of the output, unless the entry was removed.
+    pub(super) fn index(&self, reference: Reference) -> Option<u32> {
+        match reference {
+            Reference::Type(id) => self.types.get(id.0),
+            Reference::Item(Item::Func(id)) => self.functions.get(id.0),
+            Reference::Item(Item::Table(id)) => self.tables.get(id.0),
+            Reference::Item(Item::Memory(id)) => self.memories.get(id.0),
+            Reference::Item(Item::Global(id)) => self.globals.get(id.0),
+            Reference::Item(Item::Tag(id)) => self.tags.get(id.0),
+            Reference::Element(id) => self.elements.get(id.0),
+            Reference::Data(id) => self.data.get(id.0),
+        }
+    }
+
+    /// The index of the output, or an error that says what is missing.
+    pub(super) fn require(&self, reference: Reference) -> Result<u32, Error> {
+        self.index(reference).ok_or_else(|| Dangling(reference).into())
+    }
+
+    /// Writes a body with shortest encodings and final indices. Reports for each operator
+    /// where it stood and where it stands now, both counted from the start of the body.
+    pub(super) fn body(
+        &mut self,
+        body: &FunctionBody<'_>,
+        out: &mut Vec<u8>,
+        mut moved: impl FnMut(usize, usize),
+    ) -> Result<(), Error> {
+        use wasm_encoder::Encode;
+        let (old_start, new_start) = (body.range().start, out.len());
+        let locals = body.get_locals_reader()?;
+        locals.get_count().encode(out);
+        let mut locals = locals.into_iter();
+        for group in locals.by_ref() {
+            let (count, ty) = group?;
+            count.encode(out);
+            self.val_type(ty).map_err(error)?.encode(out);
+        }
+        let mut operators = locals.into_operators_reader();
+        while !operators.eof() {
+            moved(operators.original_position() - old_start, out.len() - new_start);
+            let operator = operators.read()?;
+            self.instruction(operator).map_err(error)?.encode(out);
+        }
+        Ok(())
+    }
+
+    /// Writes an initializer with final indices.
+    pub(super) fn const_bytes(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        use wasm_encoder::Encode;
+        let expr = wasmparser::ConstExpr::new(BinaryReader::new(bytes, 0));
+        self.const_expr(expr).map_err(error)?.encode(out);
+        Ok(())
+    }
+}
+
+/// What an error of the re-encoder is for us.
+pub(super) fn error(error: reencode::Error<Dangling>) -> Error {
+    match error {
+        reencode::Error::ParseError(error) => error.into(),
+        reencode::Error::UserError(dangling) => dangling.into(),
+        other => Error::internal(format!("cannot encode: {other}")),
+    }
+}
+
+impl From<Dangling> for Error {
+    fn from(Dangling(reference): Dangling) -> Error {
+        let (what, index) = match reference {
+            Reference::Type(id) => ("type", id.0),
+            Reference::Item(Item::Func(id)) => ("function", id.0),
+            Reference::Item(Item::Table(id)) => ("table", id.0),
+            Reference::Item(Item::Memory(id)) => ("memory", id.0),
+            Reference::Item(Item::Global(id)) => ("global", id.0),
+            Reference::Item(Item::Tag(id)) => ("tag", id.0),
+            Reference::Element(id) => ("element segment", id.0),
+            Reference::Data(id) => ("data segment", id.0),
+        };
+        Error::internal(format!("{what} {index} is used but does not exist"))
+    }
+}
+
+impl std::fmt::Display for Dangling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&Error::from(Dangling(self.0)).message)
+    }
+}
+
+macro_rules! look_up {
+    ($($method:ident: $make:expr;)*) => {
+        impl Reencode for Remap {
+            type Error = Dangling;
+            $(fn $method(&mut self, id: u32) -> Result<u32, reencode::Error<Dangling>> {
+                let reference: Reference = $make(id);
+                self.index(reference).ok_or(reencode::Error::UserError(Dangling(reference)))
+            })*
+        }
+    };
+}
+
+look_up! {
+    type_index: |id| Reference::Type(TypeId(id));
+    function_index: |id| Reference::Item(Item::Func(FuncId(id)));
+    table_index: |id| Reference::Item(Item::Table(TableId(id)));
+    memory_index: |id| Reference::Item(Item::Memory(MemoryId(id)));
+    global_index: |id| Reference::Item(Item::Global(GlobalId(id)));
+    tag_index: |id| Reference::Item(Item::Tag(TagId(id)));
+    element_index: |id| Reference::Element(ElementId(id));
+    data_index: |id| Reference::Data(DataId(id));
+}
+
+/// Reports every reference that code and types make. It stands on the same walk as [`Remap`],
+/// so what would be renumbered is exactly what is reported.
+pub(crate) struct Collect<F>(pub(crate) F);
+
+macro_rules! collect {
+    ($($method:ident: $make:expr;)*) => {
+        impl<F: FnMut(Reference)> Reencode for Collect<F> {
+            type Error = std::convert::Infallible;
+            $(fn $method(&mut self, id: u32) -> Result<u32, reencode::Error> {
+                let make: fn(u32) -> Reference = $make;
+                (self.0)(make(id));
+                Ok(id)
+            })*
+        }
+    };
+}
+
+collect! {
+    type_index: |id| Reference::Type(TypeId(id));
+    function_index: |id| Reference::Item(Item::Func(FuncId(id)));
+    table_index: |id| Reference::Item(Item::Table(TableId(id)));
+    memory_index: |id| Reference::Item(Item::Memory(MemoryId(id)));
+    global_index: |id| Reference::Item(Item::Global(GlobalId(id)));
+    tag_index: |id| Reference::Item(Item::Tag(TagId(id)));
+    element_index: |id| Reference::Element(ElementId(id));
+    data_index: |id| Reference::Data(DataId(id));
+}
+
+impl<F: FnMut(Reference)> Collect<F> {
+    /// Reports what a body refers to, its locals' types included.
+    pub(crate) fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
+        let mut locals = body.get_locals_reader()?.into_iter();
+        for group in locals.by_ref() {
+            self.val_type(group?.1).map_err(collect_error)?;
+        }
+        let mut operators = locals.into_operators_reader();
+        while !operators.eof() {
+            self.instruction(operators.read()?).map_err(collect_error)?;
+        }
+        Ok(())
+    }
+
+    /// Reports what an initializer refers to.
+    pub(crate) fn expr(&mut self, expr: wasmparser::ConstExpr<'_>) -> Result<(), Error> {
+        self.const_expr(expr).map_err(collect_error)?;
+        Ok(())
+    }
+
+    /// Reports what a type refers to.
+    pub(crate) fn ty(&mut self, ty: &wasmparser::SubType) -> Result<(), Error> {
+        self.sub_type(ty.clone()).map_err(collect_error)?;
+        Ok(())
+    }
+
+    /// Reports what a reference type refers to.
+    pub(crate) fn reference(&mut self, ty: wasmparser::RefType) -> Result<(), Error> {
+        self.ref_type(ty).map_err(collect_error)?;
+        Ok(())
+    }
+
+    /// Reports what a value type refers to.
+    pub(crate) fn value(&mut self, ty: wasmparser::ValType) -> Result<(), Error> {
+        self.val_type(ty).map_err(collect_error)?;
+        Ok(())
+    }
+}
+
+fn collect_error(error: reencode::Error) -> Error {
+    match error {
+        reencode::Error::ParseError(error) => error.into(),
+        other => Error::internal(format!("cannot read: {other}")),
+    }
+}

@@ -1,0 +1,63 @@
+//! Bytes through passes: validate once, read once, run, write, validate once more.
+
+use crate::kind::{Kind, kind};
+use crate::{Blame, Error, Module, Pass, validate};
+
+/// How passes are run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Encode and validate after every pass, so that the pass that broke a module is named.
+    pub verify_each: bool,
+}
+
+/// Runs passes over a module. The input must be valid, and may be no object file or dynamic library, whose
+/// custom sections describe code by offset. A result that is not valid is an internal error that names
+/// the pass, if it can be told, and the function.
+pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>, Error> {
+    match kind(bytes) {
+        Kind::Relocatable => {
+            let message = "this module has a `linking` section: it is an object file, or linked with --emit-relocs";
+            return Err(Error::input(message).help("link it first: wbuild FILE.o -o FILE.wasm"));
+        }
+        Kind::DynamicLibrary => {
+            let message = "this module has a `dylink.0` section: it is a dynamic library, which passes cannot change";
+            return Err(Error::input(message).help("link it statically: wbuild FILE.o -o FILE.wasm"));
+        }
+        _ => {}
+    }
+    validate(bytes)?;
+    let mut module = Module::parse(bytes)?;
+    for pass in passes {
+        (pass.run)(&mut module).map_err(|error| blame(error, &[pass]))?;
+        if options.verify_each {
+            verify(&module.encode().map_err(|error| blame(error, &[pass]))?, &[pass])?;
+        }
+    }
+    let output = module.encode().map_err(|error| blame(error, passes))?;
+    if !options.verify_each || passes.is_empty() {
+        verify(&output, passes)?;
+    }
+    Ok(output)
+}
+
+fn verify(output: &[u8], passes: &[&Pass]) -> Result<(), Error> {
+    validate(output)
+        .map_err(|error| blame(Error { message: format!("invalid module: {}", error.message), ..error }, passes))
+}
+
+/// Turns any failure behind a validated input into our own, with the name of the pass.
+fn blame(error: Error, passes: &[&Pass]) -> Error {
+    let who = match passes {
+        [] => "the encoder".to_owned(),
+        [pass] => format!("pass `{}`", pass.name),
+        several => format!("one of the passes {}", several.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")),
+    };
+    let help = match passes.len() {
+        0 | 1 => "this is a bug in wbuild; please report it with the module",
+        _ => "this is a bug in wbuild; --verify-each tells which pass it is",
+    };
+    match error.blame {
+        Blame::Usage => error,
+        _ => Error { message: format!("{who}: {}", error.message), blame: Blame::Internal, ..error }.help(help),
+    }
+}
