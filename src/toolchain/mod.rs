@@ -1,9 +1,24 @@
 //! Which compiler, linker and sysroot a build uses, and how they are found.
 
-use std::path::PathBuf;
+mod apt;
+mod hermetic;
+mod install;
+mod memory;
+mod package;
+mod places;
+mod sysroot;
+mod tools;
 
-use crate::error::Result;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
 use crate::process::Command;
+pub use install::{Consent, Options, install, remove};
+use memory::Memory;
+use package::Package;
+pub use places::Places;
+use sysroot::Sysroot;
+use tools::{Clang, Linker, Origin};
 use wbuild_targets::Target;
 
 /// Which compiler the user asked for (`--compiler`).
@@ -46,13 +61,11 @@ pub struct Toolchain {
     pub compile_args: Vec<String>,
     /// Folders for the linker's `-L`.
     pub library_dirs: Vec<PathBuf>,
-    /// crt1-command.o and crt1-reactor.o.
-    pub crt_command: PathBuf,
-    pub crt_reactor: PathBuf,
-    /// libclang_rt.builtins-wasm32.a, or what it is called there.
-    pub builtins: PathBuf,
-    /// wbuild's own runtime for this compiler (setjmp, mem*), compiled once and kept in the cache.
-    pub runtime: Option<PathBuf>,
+    /// The start objects of a program and of a reactor, where the target has a C library.
+    pub crt_command: Option<PathBuf>,
+    pub crt_reactor: Option<PathBuf>,
+    /// compiler-rt's builtins. Only a target without a C library can do without.
+    pub builtins: Option<PathBuf>,
     /// What the report says of the tools: name, version, path, hash.
     pub identity: Vec<Tool>,
 }
@@ -78,6 +91,209 @@ impl Toolchain {
 
 /// Finds the toolchain for `target`, or says what is missing and which command installs it.
 pub fn find(request: &Request, target: &Target) -> Result<Toolchain> {
-    let _ = (request, target);
-    Err(crate::error::Error::build("no compiler found").help("wbuild toolchain install"))
+    find_in(&Places::of_process(), request, target)
+}
+
+/// As [`find`], in an environment that is given.
+pub fn find_in(places: &Places, request: &Request, target: &Target) -> Result<Toolchain> {
+    let choice = match (request.choice, places.var("WBUILD_COMPILER").map(|v| v.to_string_lossy())) {
+        (Choice::Auto, Some(name)) => Choice::named(&name).map_err(|e| e.cause("WBUILD_COMPILER says so"))?,
+        (choice, _) => choice,
+    };
+    let mut memory = Memory::open(places.cache().ok().as_deref());
+    let sysroots = sysroot::candidates(places, request.sysroot.as_deref())?;
+    let sysroot = sysroots.into_iter().next().map(|(_, sysroot)| sysroot);
+    if choice == Choice::Hermetic {
+        if let Some(clang) = &request.clang {
+            return Err(Error::usage("--clang and --compiler=hermetic contradict each other")
+                .cause(format!("{} is a native compiler", clang.display()))
+                .help("leave one of them out"));
+        }
+        return hermetic::toolchain(places, &mut memory, sysroot, target);
+    }
+    match native_tools(places, &mut memory, request.clang.as_deref()) {
+        Ok((clang, linker)) => native(places, &mut memory, &clang, &linker, sysroot, target),
+        // With no compiler of the machine's the one that is itself wasm serves, if it can.
+        Err(Unusable::Missing(error)) if choice == Choice::Auto => {
+            let installed = Package::installed(places).is_some();
+            hermetic::toolchain(places, &mut memory, sysroot, target).map_err(|e| if installed { e } else { error })
+        }
+        Err(Unusable::Missing(error) | Unusable::Named(error)) => Err(error),
+    }
+}
+
+impl Choice {
+    /// Reads `auto`, `native` or `hermetic`.
+    pub fn named(name: &str) -> Result<Choice> {
+        match name {
+            "auto" => Ok(Choice::Auto),
+            "native" => Ok(Choice::Native),
+            "hermetic" => Ok(Choice::Hermetic),
+            other => Err(Error::usage(format!("there is no compiler \"{other}\""))
+                .help("the choices are --compiler=auto, --compiler=native and --compiler=hermetic")),
+        }
+    }
+}
+
+/// Why there is no native compiler.
+enum Unusable {
+    /// One was asked for by name and cannot serve.
+    Named(Error),
+    /// None was found that serves.
+    Missing(Error),
+}
+
+/// The first clang that serves, and its linker.
+fn native_tools(places: &Places, memory: &mut Memory, flag: Option<&Path>) -> Result<(Clang, Linker), Unusable> {
+    const INSTALL: &str = "wbuild toolchain install";
+    let mut rejected = Vec::new();
+    let mut linker_error = None;
+    for (origin, path) in tools::clang_candidates(places, flag) {
+        let probed = tools::probe_clang(memory, &path);
+        if let Origin::Named(by) = origin {
+            let clang = probed.map_err(|e| {
+                Unusable::Named(
+                    e.cause(format!("{by} names it")).help(format!("leave out {by}, or name a clang that runs")),
+                )
+            })?;
+            if let Some(defect) = clang.defect() {
+                let error = Error::build(format!("{by} names a compiler that cannot be used")).cause(defect);
+                return Err(Unusable::Named(error.help(format!("leave out {by}; {INSTALL} brings a newer one"))));
+            }
+            let linker = tools::linker_for(memory, places, &clang).map_err(Unusable::Named)?;
+            return Ok((clang, linker));
+        }
+        let clang = match probed {
+            Ok(clang) => clang,
+            Err(e) => {
+                rejected.push(format!("{} cannot be run: {}", path.display(), e.message));
+                continue;
+            }
+        };
+        if let Some(defect) = clang.defect() {
+            rejected.push(defect);
+            continue;
+        }
+        match tools::linker_for(memory, places, &clang) {
+            Ok(linker) => return Ok((clang, linker)),
+            Err(e) => linker_error = linker_error.or(Some(e)),
+        }
+    }
+    if let Some(error) = linker_error {
+        return Err(Unusable::Missing(error));
+    }
+    let what = if rejected.is_empty() { "no C compiler for WebAssembly found" } else { "no usable C compiler found" };
+    let mut error = Error::build(what);
+    if rejected.is_empty() {
+        error = error.cause("there is no clang in the known places and none on PATH");
+    }
+    for reason in rejected {
+        error = error.cause(reason);
+    }
+    Err(Unusable::Missing(error.help(INSTALL)))
+}
+
+/// Puts a native compiler, its linker and a sysroot together.
+fn native(
+    places: &Places,
+    memory: &mut Memory,
+    clang: &Clang,
+    linker: &Linker,
+    sysroot: Option<Sysroot>,
+    target: &Target,
+) -> Result<Toolchain> {
+    let mut words = vec![linker.path.clone()];
+    words.extend(linker.args.iter().cloned());
+    let identity = vec![
+        Tool {
+            name: "clang".into(),
+            version: clang.facts.version.clone(),
+            path: clang.path.clone(),
+            sha256: memory.sha256(&clang.path)?,
+        },
+        Tool {
+            name: "wasm-ld".into(),
+            version: linker.version.clone(),
+            path: linker.path.clone(),
+            sha256: memory.sha256(&linker.path)?,
+        },
+    ];
+    let compiler = Compiler {
+        clang: vec![clang.path.clone()],
+        clangxx: clang.cxx(),
+        wasm_ld: words,
+        hermetic: false,
+        llvm_major: clang.facts.major,
+        resource_dir: clang.facts.resource_dir.clone(),
+        identity,
+    };
+    compiler.with_sysroot(places, memory, sysroot, target)
+}
+
+/// A compiler and its linker, still without a sysroot.
+struct Compiler {
+    clang: Vec<PathBuf>,
+    clangxx: Vec<PathBuf>,
+    wasm_ld: Vec<PathBuf>,
+    hermetic: bool,
+    llvm_major: u32,
+    resource_dir: PathBuf,
+    identity: Vec<Tool>,
+}
+
+impl Compiler {
+    fn with_sysroot(
+        self,
+        places: &Places,
+        memory: &mut Memory,
+        sysroot: Option<Sysroot>,
+        target: &Target,
+    ) -> Result<Toolchain> {
+        let Compiler { clang, clangxx, wasm_ld, hermetic, llvm_major, resource_dir, mut identity } = self;
+        let builtins = match &sysroot {
+            Some(sysroot) => Some(sysroot.builtins(Some(&resource_dir), places)?),
+            None => None,
+        };
+        // What lies in the user's or the machine's own folders gets one name in debug information
+        // and in __FILE__, so that two users get the same bytes.
+        let mut compile_args = vec![map("/wbuild/clang", &resource_dir)];
+        let (mut library_dirs, mut crt_command, mut crt_reactor) = (Vec::new(), None, None);
+        if target.has_libc {
+            let Some(sysroot) = &sysroot else {
+                return Err(Error::build(format!("no C library found for {}", target.name))
+                    .cause("a WASI sysroot is missing: headers, libc and what links with every program")
+                    .help("wbuild toolchain install"));
+            };
+            compile_args.extend(sysroot.compile_args());
+            // Debian's lies in /usr on every machine, and so may the user's own sources.
+            if sysroot.kind != sysroot::Kind::Debian {
+                compile_args.push(map("/wbuild/sysroot", &sysroot.dir));
+            }
+            library_dirs = sysroot.library_dirs();
+            crt_command = Some(sysroot.crt("crt1-command.o"));
+            crt_reactor = Some(sysroot.crt("crt1-reactor.o"));
+            identity.push(sysroot.identity(memory, places)?);
+        } else {
+            compile_args.extend([format!("--target={}", target.name), "-nostdlibinc".into()]);
+        }
+        memory.save();
+        Ok(Toolchain {
+            clang,
+            clangxx,
+            wasm_ld,
+            hermetic,
+            llvm_major,
+            compile_args,
+            library_dirs,
+            crt_command,
+            crt_reactor,
+            builtins,
+            identity,
+        })
+    }
+}
+
+/// `-ffile-prefix-map` from a folder to a name that is the same everywhere.
+fn map(name: &str, dir: &Path) -> String {
+    format!("-ffile-prefix-map={}={name}", dir.display())
 }
