@@ -1,6 +1,10 @@
 //! The C that wbuild brings along: setjmp and longjmp without wasm exceptions, so that they run
 //! on every engine. The other half is the pass `sjlj`, which finishes the linked module.
 
+mod provide;
+
+pub use provide::Runtime;
+
 /// A file of the runtime: its path below the runtime's folder, and its text.
 #[derive(Debug, Clone, Copy)]
 pub struct File {
@@ -11,6 +15,7 @@ pub struct File {
 /// Every file that compilations and links need on disk.
 pub const FILES: &[File] = &[
     File { path: SJLJ_SOURCE, text: include_str!("sjlj.c") },
+    File { path: MEM_SOURCE, text: include_str!("mem.c") },
     File { path: "include/setjmp.h", text: include_str!("include/setjmp.h") },
 ];
 
@@ -23,8 +28,13 @@ pub const INCLUDE: &str = "include";
 /// Where nothing uses it, `--gc-sections` leaves no byte of it.
 pub const SJLJ_SOURCE: &str = "sjlj.c";
 
-/// How the runtime itself is compiled, besides `--target`. It includes nothing.
-pub const COMPILE_ARGS: &[&str] = &["-O2", "-ffreestanding"];
+/// What clang may call though no source does (memcpy, memset, ...): linked as an object too, and
+/// only where the target has no C library.
+pub const MEM_SOURCE: &str = "mem.c";
+
+/// How the runtime itself is compiled, besides `--target`. It includes nothing. Without
+/// `-fno-builtin` clang would make memset of the loop in memset.
+pub const COMPILE_ARGS: &[&str] = &["-O2", "-ffreestanding", "-fno-builtin"];
 
 /// What every compilation of C and C++ gets, unless it asks for `-wasm-enable-sjlj`, which LLVM
 /// refuses beside it. Code that calls no setjmp comes out the same.

@@ -1,0 +1,110 @@
+//! Puts the runtime on disk: headers as they are, sources compiled once for each compiler.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use wbuild_targets::Target;
+
+use super::{COMPILE_ARGS, FILES, INCLUDE, MEM_SOURCE, SJLJ_SOURCE};
+use crate::error::{Error, Result};
+use crate::process::Limits;
+use crate::toolchain::{Places, Toolchain};
+
+/// The runtime as a build uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runtime {
+    /// For `-isystem`, before every other system folder.
+    pub include: PathBuf,
+    /// setjmp and longjmp.
+    pub sjlj: PathBuf,
+    /// memcpy and its kin, where the target has no C library.
+    pub mem: Option<PathBuf>,
+    folder: PathBuf,
+    /// The sources, and the object that each becomes.
+    sources: Vec<(&'static str, &'static str)>,
+    target: &'static str,
+}
+
+impl Runtime {
+    /// Where the runtime is, or will be, for this compiler and target. Touches nothing.
+    pub fn locate(places: &Places, toolchain: &Toolchain, target: &Target) -> Result<Runtime> {
+        let mut sources = vec![(SJLJ_SOURCE, "sjlj.o")];
+        if !target.has_libc {
+            sources.push((MEM_SOURCE, "mem.o"));
+        }
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        };
+        add(target.name);
+        COMPILE_ARGS.iter().for_each(|arg| add(arg));
+        for file in FILES {
+            add(file.path);
+            add(file.text);
+        }
+        for tool in toolchain.identity.iter().filter(|t| t.name == "clang") {
+            add(&tool.version);
+            add(&tool.sha256);
+        }
+        let key = hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect::<String>();
+        let folder = places.cache()?.join("runtime").join(key);
+        let object = |source: &str| sources.iter().find(|(s, _)| *s == source).map(|(_, object)| folder.join(object));
+        Ok(Runtime {
+            include: folder.join(INCLUDE),
+            sjlj: object(SJLJ_SOURCE).unwrap_or_default(),
+            mem: object(MEM_SOURCE),
+            folder: folder.clone(),
+            sources,
+            target: target.name,
+        })
+    }
+
+    /// Makes it, unless it is there: whole or not at all, also when two builds do so at once.
+    pub fn ensure(&self, toolchain: &Toolchain) -> Result<()> {
+        if self.folder.is_dir() {
+            return Ok(());
+        }
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        let fail = |e: std::io::Error| {
+            Error::build(format!("cannot write wbuild's runtime to {}", parent.display()))
+                .cause(e)
+                .help("set WBUILD_CACHE to a folder that can be written")
+        };
+        fs::create_dir_all(parent).map_err(fail)?;
+        let new = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(fail)?;
+        crate::process::remove_on_interrupt(new.path());
+        let made = self.make(toolchain, new.path(), &fail);
+        crate::process::keep(new.path());
+        made?;
+        match fs::rename(new.path(), &self.folder) {
+            // Another build was faster, with the same result.
+            Err(_) if self.folder.is_dir() => Ok(()),
+            other => other.map_err(fail),
+        }
+    }
+
+    fn make(&self, toolchain: &Toolchain, into: &Path, fail: &dyn Fn(std::io::Error) -> Error) -> Result<()> {
+        for file in FILES {
+            let path = into.join(file.path);
+            fs::create_dir_all(path.parent().unwrap_or(into)).map_err(fail)?;
+            fs::write(&path, file.text).map_err(fail)?;
+        }
+        for (source, object) in &self.sources {
+            let mut command = Toolchain::command(&toolchain.clang);
+            command.arg(format!("--target={}", self.target)).arg("-nostdlibinc").args(COMPILE_ARGS);
+            command.arg("-c").arg(into.join(source)).arg("-o").arg(into.join(object));
+            let out = command.run(Limits::default())?;
+            if !out.status.success() {
+                return Err(Error::build("wbuild's own runtime does not compile with this compiler")
+                    .cause(format!("{}: {}", command.shell(), out.status))
+                    .diagnostics(out.stderr)
+                    .help(
+                        "wbuild doctor shows which compiler that is; --compiler=hermetic is one that is known to work",
+                    ));
+            }
+        }
+        Ok(())
+    }
+}
