@@ -1,0 +1,347 @@
+//! `wbuild run`: a module in the embedded engine, with WASI preview 1 and nothing of the host but
+//! what is granted. There are no limits unless they are given.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use wasmtime::{Linker, Module, Store, StoreLimits, Trap, WasmBacktrace};
+use wasmtime_wasi::p1::WasiP1Ctx;
+use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
+use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
+
+use crate::engine::{self, Limits, Profile};
+use crate::error::{Error, Result};
+use crate::output;
+
+/// The exit status after a trap: what a shell reports for a native program that aborted.
+pub const TRAPPED: i32 = 134;
+/// The exit status when `--timeout` ran out: that of timeout(1).
+pub const TIMED_OUT: i32 = 124;
+
+/// Run a module with WASI, in the embedded engine
+///
+/// The exit status is the program's; 134 after a trap, 124 when --timeout ran out. The program
+/// sees its arguments, standard input, output and error, the clock, random numbers, and what is
+/// granted by --dir and --env; nothing else of this machine.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Grant a folder, to read and write; the program sees it as GUEST (default: the same name)
+    #[arg(long, value_name = "HOST[::GUEST]")]
+    pub dir: Vec<String>,
+    /// Set a variable in the program's environment, which is otherwise empty
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// End the program after this time, such as 500ms, 10s or 2m
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub timeout: Option<Duration>,
+    /// The most that each of its memories may grow to, such as 64MB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_memory: Option<u64>,
+    /// The module, .wasm or .wat, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The program's own arguments
+    #[arg(value_name = "ARGS", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub args: Vec<OsString>,
+}
+
+/// A program's surroundings.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The program's arguments, the first being its own name.
+    pub args: Vec<String>,
+    pub env: Vec<(String, String)>,
+    /// Granted folders, as (on this machine, for the program).
+    pub dirs: Vec<(PathBuf, String)>,
+    pub timeout: Option<Duration>,
+    pub max_memory: Option<u64>,
+    pub stdio: Stdio,
+}
+
+/// Where a program's standard input, output and error are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Stdio {
+    /// Those of wbuild.
+    #[default]
+    Inherit,
+    /// Given and taken, for tests and comparisons.
+    Captured { stdin: Vec<u8> },
+}
+
+/// How a program ended.
+#[derive(Debug, Clone)]
+pub enum Ended {
+    /// It returned (0), or called `exit`.
+    Exited(i32),
+    /// It trapped. The error says where.
+    Trapped(Error),
+    /// `Options::timeout` ran out.
+    TimedOut(Error),
+}
+
+impl Ended {
+    /// The exit status that stands for it.
+    pub fn status(&self) -> i32 {
+        match self {
+            Ended::Exited(status) => *status,
+            Ended::Trapped(_) => TRAPPED,
+            Ended::TimedOut(_) => TIMED_OUT,
+        }
+    }
+
+    /// What there is to say about it.
+    pub fn error(&self) -> Option<&Error> {
+        match self {
+            Ended::Exited(_) => None,
+            Ended::Trapped(error) | Ended::TimedOut(error) => Some(error),
+        }
+    }
+}
+
+/// A program that has ended, and what it wrote where [`Stdio::Captured`] was asked for.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    pub ended: Ended,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+/// Does what the command line says: reads the module and runs it to its end.
+pub fn command(args: &Args) -> Result<Ended> {
+    let bytes = output::read(&args.file)?;
+    let name = args.file.file_name().map_or("-".into(), |n| n.to_string_lossy().into_owned());
+    let mut words = vec![name];
+    for word in &args.args {
+        match word.to_str() {
+            Some(word) => words.push(word.to_string()),
+            None => return Err(Error::usage(format!("argument {} is not UTF-8", word.display()))),
+        }
+    }
+    let mut env = Vec::new();
+    for pair in &args.env {
+        match pair.split_once('=') {
+            Some((name, value)) if !name.is_empty() => env.push((name.to_string(), value.to_string())),
+            _ => return Err(Error::usage(format!("`--env {pair}` has no NAME=")).help(format!("--env {pair}=VALUE"))),
+        }
+    }
+    let dirs = args.dir.iter().map(|dir| match dir.split_once("::") {
+        Some((host, guest)) => (PathBuf::from(host), guest.to_string()),
+        None => (PathBuf::from(dir), dir.clone()),
+    });
+    let options = Options {
+        args: words,
+        env,
+        dirs: dirs.collect(),
+        timeout: args.timeout,
+        max_memory: args.max_memory,
+        stdio: Stdio::Inherit,
+    };
+    let finished =
+        run(&bytes, &options).map_err(|e| Error { message: format!("{}: {}", args.file.display(), e.message), ..e })?;
+    Ok(finished.ended)
+}
+
+/// Runs a module, text or binary, as a command: from `_start` to its end. An error means that it
+/// never started.
+pub fn run(module: &[u8], options: &Options) -> Result<Finished> {
+    let bytes = wat::parse_bytes(module)
+        .map_err(|e| Error::build("not a module in text form, nor in binary form").diagnostics(e.to_string()))?;
+    let program = Program::prepare(&bytes, options)?;
+    let (send, receive) = mpsc::channel();
+    // On a thread of its own, since the engine lets wasm use more stack than a main thread has.
+    let thread = std::thread::Builder::new()
+        .name("wasm".to_string())
+        .stack_size(engine::STACK + (4 << 20))
+        .spawn(move || send.send(program.start()))
+        .map_err(|e| Error::build("cannot start a thread").cause(e))?;
+    // A program that waits (for input, for a clock) is not stopped by the engine, so it is left
+    // behind: the process is about to end.
+    let patience = options.timeout.map(|t| t + Duration::from_millis(500));
+    let finished = match patience {
+        Some(patience) => receive.recv_timeout(patience).ok(),
+        None => receive.recv().ok(),
+    };
+    match finished {
+        Some(finished) => {
+            let _ = thread.join();
+            Ok(finished)
+        }
+        None if options.timeout.is_some() => {
+            Ok(Finished { ended: Ended::TimedOut(timed_out(options.timeout)), stdout: Vec::new(), stderr: Vec::new() })
+        }
+        None => Err(Error::internal("the engine ended without an answer")),
+    }
+}
+
+fn timed_out(limit: Option<Duration>) -> Error {
+    Error::build(format!("the program ran longer than {:?}", limit.unwrap_or_default()))
+        .help("give it more time with --timeout, or none")
+}
+
+/// What the engine's store holds.
+struct Host {
+    wasi: WasiP1Ctx,
+    limits: StoreLimits,
+}
+
+/// A program that is linked and ready to start.
+struct Program {
+    store: Store<Host>,
+    linker: Linker<Host>,
+    module: Module,
+    timeout: Option<Duration>,
+    stdout: MemoryOutputPipe,
+    stderr: MemoryOutputPipe,
+}
+
+impl Program {
+    fn prepare(bytes: &[u8], options: &Options) -> Result<Program> {
+        if bytes.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
+            return Err(Error::build("this is a component, and run takes core modules").help("wasmtime run FILE"));
+        }
+        let engine = engine::engine(Profile::Run)?;
+        let module = Module::new(&engine, bytes).map_err(|e| invalid(&e))?;
+        let mut wasi = WasiCtxBuilder::new();
+        wasi.args(&options.args).envs(&options.env);
+        // One program on one thread: nothing else waits for it.
+        wasi.allow_blocking_current_thread(true);
+        for (host, guest) in &options.dirs {
+            wasi.preopened_dir(host, guest, FsPerms::ReadWrite).map_err(|e| {
+                Error::usage(format!("cannot grant {}", host.display()))
+                    .cause(e)
+                    .help(format!("--dir takes a folder that exists: mkdir -p {}", host.display()))
+            })?;
+        }
+        let (stdout, stderr) = (MemoryOutputPipe::new(CAPTURE), MemoryOutputPipe::new(CAPTURE));
+        match &options.stdio {
+            Stdio::Inherit => drop(wasi.inherit_stdio()),
+            Stdio::Captured { stdin } => {
+                wasi.stdin(MemoryInputPipe::new(stdin.clone())).stdout(stdout.clone()).stderr(stderr.clone());
+            }
+        }
+        let limits = Limits { memory: options.max_memory, table: None }.store_limits();
+        let mut store = Store::new(&engine, Host { wasi: wasi.build_p1(), limits });
+        store.limiter(|host| &mut host.limits);
+
+        let mut linker = Linker::new(&engine);
+        let link = wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |host: &mut Host| &mut host.wasi);
+        // Theirs takes statuses up to 125 only; programs exit with what they like.
+        linker.allow_shadowing(true);
+        let exit = |status: i32| -> wasmtime::Result<()> { Err(wasmtime::Error::from(I32Exit(status))) };
+        link.and_then(|()| linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit).map(drop))
+            .map_err(|e| Error::internal("cannot set up WASI").cause(e))?;
+        check_interface(&module, &linker, &mut store)?;
+        Ok(Program { store, linker, module, timeout: options.timeout, stdout, stderr })
+    }
+
+    fn start(mut self) -> Finished {
+        engine::set_deadline(&mut self.store, self.timeout);
+        let result = self.linker.instantiate(&mut self.store, &self.module).and_then(|instance| {
+            instance.get_typed_func::<(), ()>(&mut self.store, "_start")?.call(&mut self.store, ())
+        });
+        let ended = match result {
+            Ok(()) => Ended::Exited(0),
+            Err(e) => match e.downcast_ref::<I32Exit>() {
+                Some(I32Exit(status)) => Ended::Exited(*status),
+                None if e.downcast_ref::<Trap>() == Some(&Trap::Interrupt) => Ended::TimedOut(timed_out(self.timeout)),
+                None => Ended::Trapped(trapped(&e)),
+            },
+        };
+        Finished { ended, stdout: self.stdout.contents().to_vec(), stderr: self.stderr.contents().to_vec() }
+    }
+}
+
+/// What a captured program may write to each of standard output and error.
+const CAPTURE: usize = 64 << 20;
+
+fn invalid(e: &wasmtime::Error) -> Error {
+    let mut error = Error::build("not a valid module");
+    for cause in e.chain() {
+        error = error.cause(cause);
+    }
+    error
+}
+
+/// Says what is missing before anything runs: imports that WASI has not, an entry that is not there.
+fn check_interface(module: &Module, linker: &Linker<Host>, store: &mut Store<Host>) -> Result<()> {
+    let mut missing = Error::build("the module imports what is not in WASI preview 1");
+    for import in module.imports() {
+        if linker.get_by_import(&mut *store, &import).is_none() {
+            missing = missing.cause(format!("no `{}` in module `{}`", import.name(), import.module()));
+        }
+    }
+    if !missing.causes.is_empty() {
+        return Err(missing.help("build with --standalone to see who needs them"));
+    }
+    match module.get_export("_start").map(|e| e.func().cloned()) {
+        Some(Some(ty)) if ty.params().len() == 0 && ty.results().len() == 0 => Ok(()),
+        Some(_) => Err(Error::build("its export `_start` is not a function without parameters and results")),
+        None if module.get_export("_initialize").is_some() => {
+            Err(Error::build("the module is a reactor: it has exports to call, and no main")
+                .help("build it without --reactor to run it"))
+        }
+        None => Err(Error::build("the module has no `_start` to run")
+            .help("build it from a source with a main, and without --no-entry")),
+    }
+}
+
+/// A trap, and the calls that led there, innermost first.
+fn trapped(e: &wasmtime::Error) -> Error {
+    let message = match e.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => "the program trapped: its calls are nested too deep".to_string(),
+        Some(trap) => format!("the program trapped: {}", trap.to_string().trim_start_matches("wasm trap: ")),
+        None => match e.chain().last() {
+            Some(cause) => format!("the program trapped: {cause}"),
+            None => "the program trapped".to_string(),
+        },
+    };
+    let mut error = Error::build(message);
+    let Some(backtrace) = e.downcast_ref::<WasmBacktrace>() else { return error };
+    const SHOWN: usize = 30;
+    for frame in backtrace.frames().iter().take(SHOWN) {
+        let mut line = match frame.func_name() {
+            Some(name) => format!("in {name}"),
+            None => format!("in function {}", frame.func_index()),
+        };
+        if let Some(offset) = frame.module_offset() {
+            let _ = write!(line, " at offset {offset:#x}");
+        }
+        error = error.cause(line);
+    }
+    if backtrace.frames().len() > SHOWN {
+        error = error.cause(format!("{} more calls", backtrace.frames().len() - SHOWN));
+    }
+    if backtrace.frames().iter().any(|f| f.func_name().is_none()) {
+        error = error.help("build with -g1 to see the names of functions");
+    }
+    error
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let scale = match &text[number.len()..] {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        unit => return Err(format!("unknown unit `{unit}`; write 500ms, 10s, 2m or 1h")),
+    };
+    let number: f64 = number.parse().map_err(|_| "expected a time such as 500ms, 10s or 2m".to_string())?;
+    Duration::try_from_secs_f64(number * scale).map_err(|_| "expected a time from 0 on".to_string())
+}
+
+fn parse_size(text: &str) -> Result<u64, String> {
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[number.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KB" | "KIB" => 10,
+        "M" | "MB" | "MIB" => 20,
+        "G" | "GB" | "GIB" => 30,
+        unit => return Err(format!("unknown unit `{unit}`; write KB, MB or GB")),
+    };
+    let number: u64 = number.parse().map_err(|_| "expected a size such as 64MB".to_string())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_string())
+}
