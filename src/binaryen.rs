@@ -254,7 +254,8 @@ fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<
     if own && used.contains("exception-handling") && !used.contains("legacy-exceptions") {
         return Ok(Err(Reason::Unsupported("the final form of exceptions".to_string())));
     }
-    let mut features: Vec<&str> = used.iter().chain(request.allow.iter().copied()).collect();
+    let mut features: Vec<&str> = used.iter().collect();
+    features.extend(request.allow);
     features.sort_unstable();
     features.dedup();
     let mut flags = vec![request.level.flag().to_string(), "--mvp-features".to_string()];

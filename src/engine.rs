@@ -68,6 +68,7 @@ pub fn engine(profile: Profile) -> Result<Engine> {
             config.cranelift_opt_level(OptLevel::Speed);
             config.epoch_interruption(true);
             config.max_wasm_stack(STACK);
+            config.async_stack_size(STACK + (1 << 20));
         }
         Profile::Compare | Profile::Deterministic => {
             config.cranelift_opt_level(OptLevel::None);

@@ -147,6 +147,9 @@ pub fn command(args: &Args) -> Result<Ended> {
 /// Runs a module, text or binary, as a command: from `_start` to its end. An error means that it
 /// never started.
 pub fn run(module: &[u8], options: &Options) -> Result<Finished> {
+    if module.is_empty() {
+        return Err(Error::build("the file is empty"));
+    }
     let bytes = wat::parse_bytes(module)
         .map_err(|e| Error::build("not a module in text form, nor in binary form").diagnostics(e.to_string()))?;
     let program = Program::prepare(&bytes, options)?;
