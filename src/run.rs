@@ -158,7 +158,7 @@ pub fn run(module: &[u8], options: &Options) -> Result<Finished> {
     let thread = std::thread::Builder::new()
         .name("wasm".to_string())
         .stack_size(engine::STACK + (4 << 20))
-        .spawn(move || send.send(program.start()))
+        .spawn(move || drop(send.send(program.start())))
         .map_err(|e| Error::build("cannot start a thread").cause(e))?;
     // A program that waits (for input, for a clock) is not stopped by the engine, so it is left
     // behind: the process is about to end.

@@ -226,7 +226,7 @@ impl Wrapped {
         let read = |map: wasmparser::NameMap<'_>| -> BTreeMap<u32, String> {
             map.into_iter().map_while(|n| n.ok()).map(|n| (n.index, n.name.to_string())).collect()
         };
-        for name in NameSectionReader::new(BinaryReader::new(data, 0)).into_iter().map_while(|n| n.ok()) {
+        for name in NameSectionReader::new(BinaryReader::new(data, 0)).map_while(|n| n.ok()) {
             match name {
                 Name::Module { name, .. } => self.module_name = Some(name.to_string()),
                 Name::Function(map) => self.functions = read(map),
@@ -285,7 +285,7 @@ impl Wrapped {
                 }
             }
         };
-        for name in NameSectionReader::new(BinaryReader::new(theirs, 0)).into_iter().map_while(|n| n.ok()) {
+        for name in NameSectionReader::new(BinaryReader::new(theirs, 0)).map_while(|n| n.ok()) {
             match name {
                 Name::Function(map) => translate(map, &self.functions, &mut functions),
                 Name::Global(map) => translate(map, &self.globals, &mut globals),
