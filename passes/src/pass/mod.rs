@@ -1,11 +1,18 @@
 //! The passes, one a file.
 
+mod sjlj;
 mod strip;
 
 use crate::{DebugInfo, Pass};
 
 /// All passes, in the order in which a build would run them.
 pub(crate) const ALL: &[Pass] = &[
+    Pass {
+        name: "sjlj",
+        summary: "finish setjmp and longjmp: define what clang and wbuild's runtime import for them",
+        run: sjlj::run,
+        debug_info: DebugInfo::Invalidates,
+    },
     Pass {
         name: "strip",
         summary: "remove names, DWARF, producers and target_features; keep what other tools still need",
