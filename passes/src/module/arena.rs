@@ -69,6 +69,16 @@ impl<I: Id, T> Arena<I, T> {
         entry
     }
 
+    /// Keeps the entries whose id passes the test.
+    pub fn retain(&mut self, mut keep: impl FnMut(I) -> bool) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.is_some() && !keep(I::from_index(index as u32)) {
+                *slot = None;
+                self.changed = true;
+            }
+        }
+    }
+
     /// The entry, unless it was removed or never existed.
     pub fn get(&self, id: I) -> Option<&T> {
         self.slots.get(id.index() as usize)?.as_ref()

@@ -261,7 +261,7 @@ fn encode_contents(module: &Module<'_>, remap: &mut Remap, place: Place, out: &m
             if count > 0 {
                 count.encode(out);
                 for (_, element) in module.elements.iter() {
-                    encode_element(element, remap, out)?;
+                    encode_element(element, module.encodings, remap, out)?;
                 }
             }
         }
@@ -355,7 +355,12 @@ fn entity_type(module: &Module<'_>, remap: &mut Remap, item: Item) -> Result<Ent
     })
 }
 
-fn encode_element(element: &Element<'_>, remap: &mut Remap, out: &mut Vec<u8>) -> Result<(), Error> {
+fn encode_element(
+    element: &Element<'_>,
+    encodings: Encodings,
+    remap: &mut Remap,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
     let expressions: u32 = match &element.items {
         ElementItems::Functions(_) => 0,
         ElementItems::Expressions(..) => 4,
@@ -371,6 +376,7 @@ fn encode_element(element: &Element<'_>, remap: &mut Remap, out: &mut Vec<u8>) -
         ElementKind::Declared => (3 | expressions).encode(out),
         ElementKind::Active { table, explicit, offset } => {
             let table = remap.require(Reference::Item(Item::Table(*table)))?;
+            let explicit = *explicit && encodings == Encodings::AsRead;
             if table == 0 && implied && !explicit {
                 expressions.encode(out);
                 typed = false;
@@ -445,7 +451,7 @@ fn encode_code(module: &Module<'_>, remap: &mut Remap, hints: &mut Hints) -> Res
         scratch.clear();
         let mut moves = hints.moves_of(id);
         remap
-            .body(&body.reader(), &mut scratch, |old, new| moves.record(old, new))
+            .body(&body.reader(), module.encodings, &mut scratch, |old, new| moves.record(old, new))
             .map_err(|error| error.in_function(id.index()))?;
         hints.moved(id, moves);
         scratch.as_slice().encode(&mut out);

@@ -1,6 +1,8 @@
 //! From ids to the indices of the output.
 
-use super::{DataId, ElementId, FuncId, GlobalId, Id, Item, MemoryId, Module, Reference, TableId, TagId, TypeId};
+use super::{
+    DataId, ElementId, Encodings, FuncId, GlobalId, Id, Item, MemoryId, Module, Reference, TableId, TagId, TypeId,
+};
 use crate::Error;
 use wasm_encoder::reencode::{self, Reencode};
 use wasmparser::{BinaryReader, FunctionBody};
@@ -107,16 +109,24 @@ impl Remap {
     pub(super) fn body(
         &mut self,
         body: &FunctionBody<'_>,
+        encodings: Encodings,
         out: &mut Vec<u8>,
         mut moved: impl FnMut(usize, usize),
     ) -> Result<(), Error> {
         use wasm_encoder::Encode;
         let (old_start, new_start) = (body.range().start, out.len());
-        let locals = body.get_locals_reader()?;
-        locals.get_count().encode(out);
-        let mut locals = locals.into_iter();
+        let mut locals = body.get_locals_reader()?.into_iter();
+        let mut groups: Vec<(u32, wasmparser::ValType)> = Vec::new();
         for group in locals.by_ref() {
             let (count, ty) = group?;
+            match (encodings, groups.last_mut()) {
+                (Encodings::Shortest, _) if count == 0 => {}
+                (Encodings::Shortest, Some((total, last))) if *last == ty => *total = total.saturating_add(count),
+                _ => groups.push((count, ty)),
+            }
+        }
+        groups.len().encode(out);
+        for (count, ty) in groups {
             count.encode(out);
             self.val_type(ty).map_err(error)?.encode(out);
         }
@@ -221,15 +231,21 @@ collect! {
 }
 
 impl<F: FnMut(Reference)> Collect<F> {
-    /// Reports what a body refers to, its locals' types included.
-    pub(crate) fn body(&mut self, body: &FunctionBody<'_>) -> Result<(), Error> {
+    /// Reports what a body refers to, its locals' types included, and shows every operator to `note`.
+    pub(crate) fn body(
+        &mut self,
+        body: &FunctionBody<'_>,
+        mut note: impl FnMut(&wasmparser::Operator<'_>),
+    ) -> Result<(), Error> {
         let mut locals = body.get_locals_reader()?.into_iter();
         for group in locals.by_ref() {
             self.val_type(group?.1).map_err(collect_error)?;
         }
         let mut operators = locals.into_operators_reader();
         while !operators.eof() {
-            self.instruction(operators.read()?).map_err(collect_error)?;
+            let operator = operators.read()?;
+            note(&operator);
+            self.instruction(operator).map_err(collect_error)?;
         }
         Ok(())
     }

@@ -1,7 +1,11 @@
 //! The passes, one a file.
 
+mod segments;
+mod shortest;
 mod sjlj;
 mod strip;
+mod trim_data;
+mod unused;
 
 use crate::{DebugInfo, Pass};
 
@@ -11,6 +15,30 @@ pub(crate) const ALL: &[Pass] = &[
         name: "sjlj",
         summary: "finish setjmp and longjmp: define what clang and wbuild's runtime import for them",
         run: sjlj::run,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "remove-unused-module-elements",
+        summary: "remove functions, globals, types, tables, memories, segments and tags that nothing needs",
+        run: unused::elements,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "remove-unused-imports",
+        summary: "the same, and remove imports that nothing needs (the host need not give them any more)",
+        run: unused::imports,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "trim-data",
+        summary: "remove zeros at the ends of data segments where memory is zero anyway",
+        run: trim_data::run,
+        debug_info: DebugInfo::Keeps,
+    },
+    Pass {
+        name: "shortest-encodings",
+        summary: "write numbers, types and declarations of locals as short as they can be",
+        run: shortest::run,
         debug_info: DebugInfo::Invalidates,
     },
     Pass {

@@ -1,0 +1,8 @@
+;;! passes: remove-unused-module-elements
+;;! fires: no
+(module
+  (type (array i32))
+  (global (ref 0)
+    i32.const 0
+    i32.const -1
+    array.new 0))

@@ -1,0 +1,6 @@
+;;! passes: trim-data
+;;! fires: yes
+(module
+  (memory (export "m") 1)
+  (data (i32.const 4) "\00\00\00\00\00\00\00\00ab")
+  (data (i32.const 4) "xyz"))
