@@ -76,14 +76,14 @@
 //!     global.get $sp
 //!     call $unwind
 //!     global.get 1
-//!     br_if 0 (;@0;)
+//!     br_if 0
 //!     unreachable
 //!   )
 //!   (func $work (;3;) (type 3) (param i32) (result i32)
 //!     call $jump
 //!     i32.const 0
 //!     global.get 1
-//!     br_if 0 (;@0;)
+//!     br_if 0
 //!     drop
 //!     i32.const 7
 //!   )

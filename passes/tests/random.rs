@@ -1,0 +1,132 @@
+//! Random modules through reading, writing and every pass.
+
+use arbitrary::Unstructured;
+use wasm_smith::{Config, Module as Smith};
+use wbuild_passes::{Encodings, Module, Options, Pass, find, registry, run, validate, wasm_encoder};
+
+/// A generator of numbers with a fixed seed, so that every run of the tests sees the same modules.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next() as u8).collect()
+    }
+}
+
+fn module(seed: u64) -> Option<Vec<u8>> {
+    let bytes = Numbers(seed).bytes(600 + (seed as usize % 5) * 500);
+    let mut source = Unstructured::new(&bytes);
+    let exotic = seed.is_multiple_of(3);
+    let config = Config {
+        max_memories: 3,
+        max_tables: 4,
+        max_funcs: 20,
+        max_types: 30,
+        min_funcs: 2,
+        min_types: 2,
+        generate_custom_sections: seed.is_multiple_of(2),
+        gc_enabled: seed % 4 != 1,
+        exceptions_enabled: seed % 4 != 1,
+        threads_enabled: exotic,
+        custom_page_sizes_enabled: exotic,
+        wide_arithmetic_enabled: exotic,
+        memory64_enabled: exotic,
+        custom_descriptors_enabled: seed.is_multiple_of(7),
+        ..Config::default()
+    };
+    let bytes = Smith::new(config, &mut source).ok()?.to_bytes();
+    // The generator is not always right about proposals in flux.
+    validate(&bytes).ok().map(|()| bytes)
+}
+
+/// Runs a check on many random modules and sees to it that there were many.
+fn for_each_module(count: u64, check: impl Fn(u64, &[u8])) {
+    let mut seen = 0;
+    for seed in 0..count {
+        if let Some(bytes) = module(seed) {
+            seen += 1;
+            check(seed, &bytes);
+        }
+    }
+    assert!(seen * 10 >= count * 9, "only {seen} of {count} seeds gave a module");
+}
+
+fn passes(names: &[&str]) -> Vec<&'static Pass> {
+    names.iter().map(|name| find(name).unwrap()).collect()
+}
+
+#[test]
+fn unchanged_modules_come_back_byte_for_byte() {
+    for_each_module(3000, |seed, bytes| {
+        let output = Module::parse(bytes).and_then(|module| module.encode());
+        assert_eq!(output.unwrap(), bytes, "seed {seed}");
+    });
+}
+
+#[test]
+fn shortest_encodings_of_short_modules_are_the_same_size_or_smaller_and_valid() {
+    for_each_module(1500, |seed, bytes| {
+        let mut module = Module::parse(bytes).unwrap();
+        module.encodings = Encodings::Shortest;
+        let output = module.encode().unwrap();
+        assert!(output.len() <= bytes.len(), "seed {seed}: {} became {}", bytes.len(), output.len());
+        validate(&output).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    });
+}
+
+#[test]
+fn every_pass_gives_valid_modules_that_are_not_larger_and_that_it_leaves_alone() {
+    for_each_module(1000, |seed, bytes| {
+        for pass in registry() {
+            let once = run(bytes, &[pass], &Options::default());
+            let once = once.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+            assert!(once.len() <= bytes.len(), "seed {seed}, {}: {} became {}", pass.name, bytes.len(), once.len());
+            let twice = run(&once, &[pass], &Options::default()).unwrap();
+            assert!(once == twice, "seed {seed}: a second {} changes more", pass.name);
+        }
+    });
+}
+
+#[test]
+fn an_import_that_nobody_uses_shifts_every_function_and_goes_without_a_trace() {
+    let list = passes(&["remove-unused-imports", "shortest-encodings", "strip"]);
+    for_each_module(1000, |seed, bytes| {
+        let mut module = Module::parse(bytes).unwrap();
+        let ty = module.types.add_function(&[], &[]);
+        module.add_function_import("nobody", "uses this", ty);
+        let shifted = module.encode().unwrap();
+        validate(&shifted).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+        let options = Options::default();
+        assert_eq!(run(&shifted, &list, &options).unwrap(), run(bytes, &list, &options).unwrap(), "seed {seed}");
+    });
+}
+
+#[test]
+fn an_edit_that_inserts_everywhere_keeps_modules_valid() {
+    use wasm_encoder::{Instruction, ValType};
+    for_each_module(500, |seed, bytes| {
+        let mut module = Module::parse(bytes).unwrap();
+        for id in module.functions.ids() {
+            let edited = module.edit(id, |_, edit| {
+                if edit.position % 5 == 0 {
+                    let local = edit.local(ValType::I32);
+                    edit.before(&Instruction::I32Const(1));
+                    edit.before(&Instruction::LocalSet(local));
+                }
+                Ok(())
+            });
+            if let Some(body) = edited.unwrap() {
+                module.set_body(id, body).unwrap();
+            }
+        }
+        let output = module.encode().unwrap();
+        validate(&output).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
+    });
+}
