@@ -3,6 +3,8 @@
 //! [`run`] is the whole story for most callers: it validates, reads, runs the passes that were asked for and
 //! writes a valid module. [`Module`] is what a pass works on, [`registry`] lists the passes.
 
+#![warn(missing_docs)]
+
 mod error;
 mod features;
 mod kind;

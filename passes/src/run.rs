@@ -28,13 +28,18 @@ pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>,
     validate(bytes)?;
     let mut module = Module::parse(bytes)?;
     for pass in passes {
-        (pass.run)(&mut module).map_err(|error| blame(error, &[pass]))?;
+        (pass.run)(&mut module).map_err(|error| match error.blame {
+            // A pass may have its own demands on a module, and say that it does not meet them.
+            Blame::Input => Error { message: format!("pass `{}`: {}", pass.name, error.message), ..error },
+            Blame::Usage | Blame::Internal => blame(error, &[pass]),
+        })?;
         if options.verify_each {
             verify(&module.encode().map_err(|error| blame(error, &[pass]))?, &[pass])?;
         }
     }
     let output = module.encode().map_err(|error| blame(error, passes))?;
-    if !options.verify_each || passes.is_empty() {
+    // What came out as it went in is as valid as it was.
+    if output != bytes {
         verify(&output, passes)?;
     }
     Ok(output)
