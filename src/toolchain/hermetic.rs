@@ -12,6 +12,7 @@ use super::tools::{ask, first_line};
 use super::{Compiler, Tool, Toolchain};
 use crate::error::{Error, Result};
 use crate::output;
+use crate::process::service;
 use wbuild_targets::Target;
 
 /// The oldest Node that runs it.
@@ -58,9 +59,9 @@ pub(super) fn toolchain(
         .ok_or_else(|| Error::build("the hermetic compiler is not installed").help("wbuild toolchain install"))?;
     let node = node(places, memory)?;
     let script = script(places)?;
-    let words = |tool: &str| {
-        vec![node.path.clone(), "--wasm-lazy-validation".into(), script.clone(), package.llvm(), PathBuf::from(tool)]
-    };
+    let start = [node.path.clone(), script, package.llvm()];
+    service::offer(start.iter().map(|word| word.clone().into_os_string()).collect());
+    let words = |tool: &str| start.iter().cloned().chain([PathBuf::from(tool)]).collect::<Vec<_>>();
     let sha256 = memory.sha256(&package.llvm())?;
     let tool = |name: &str| Tool {
         name: name.into(),

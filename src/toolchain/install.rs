@@ -89,6 +89,15 @@ pub fn install(places: &Places, ui: &Ui, options: &Options) -> Result<()> {
     }
 }
 
+/// What is installed, a line for each.
+pub fn list(places: &Places) -> Result<String> {
+    let home = places.home()?;
+    let Some(package) = Package::installed(places) else {
+        return Ok(format!("nothing is installed in {} (wbuild toolchain install)\n", home.display()));
+    };
+    Ok(format!("{}  {}\n", package.version(), package.dir.display()))
+}
+
 /// Removes the installed package. True if there was one.
 pub fn remove(places: &Places, ui: &Ui) -> Result<bool> {
     let package = Package::place(places)?;

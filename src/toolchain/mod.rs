@@ -1,6 +1,7 @@
 //! Which compiler, linker and sysroot a build uses, and how they are found.
 
 mod apt;
+mod doctor;
 mod hermetic;
 mod install;
 mod memory;
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::process::Command;
-pub use install::{Consent, Options, install, remove};
+pub use doctor::{Report, doctor};
+pub use install::{Consent, Options, install, list, remove};
 use memory::Memory;
 use package::Package;
 pub use places::Places;
@@ -251,12 +253,19 @@ impl Compiler {
     ) -> Result<Toolchain> {
         let Compiler { clang, clangxx, wasm_ld, hermetic, llvm_major, resource_dir, mut identity } = self;
         let builtins = match &sysroot {
-            Some(sysroot) => Some(sysroot.builtins(Some(&resource_dir), places)?),
+            Some(sysroot) => {
+                identity.push(sysroot.identity(memory, places)?);
+                Some(sysroot.builtins(Some(&resource_dir), places)?)
+            }
             None => None,
         };
         // What lies in the user's or the machine's own folders gets one name in debug information
         // and in __FILE__, so that two users get the same bytes.
         let mut compile_args = vec![map("/wbuild/clang", &resource_dir)];
+        if hermetic {
+            // Built into it is a folder of the system that its makers imagined.
+            compile_args.push(format!("-resource-dir={}", resource_dir.display()));
+        }
         let (mut library_dirs, mut crt_command, mut crt_reactor) = (Vec::new(), None, None);
         if target.has_libc {
             let Some(sysroot) = &sysroot else {
@@ -272,7 +281,6 @@ impl Compiler {
             library_dirs = sysroot.library_dirs();
             crt_command = Some(sysroot.crt("crt1-command.o"));
             crt_reactor = Some(sysroot.crt("crt1-reactor.o"));
-            identity.push(sysroot.identity(memory, places)?);
         } else {
             compile_args.extend([format!("--target={}", target.name), "-nostdlibinc".into()]);
         }
