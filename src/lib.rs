@@ -3,13 +3,33 @@
 //! This crate is the driver: the only code that reads files, starts processes or prints.
 //! ARCHITECTURE.md says where each thing lives.
 
+pub mod args;
 pub mod binaryen;
+pub mod bitcode;
+pub mod build;
+pub mod c;
+pub mod cli;
+pub mod config;
 pub mod engine;
 pub mod error;
+pub mod exec;
+pub mod explain;
+pub mod exports;
+pub mod inputs;
+pub mod link;
+pub mod opt;
 pub mod oracle;
 pub mod output;
+pub mod pipeline;
+pub mod plan;
 pub mod process;
+pub mod report;
 pub mod run;
 pub mod runtime;
+pub mod settings;
+pub mod source;
+pub mod standalone;
 pub mod toolchain;
 pub mod ui;
+pub mod wasm;
+pub mod wat;

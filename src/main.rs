@@ -1,24 +1,29 @@
-//! The command. Everything is in the library.
+//! The command. Everything is in the library; here are only the process's own affairs.
 
-use clap::Parser;
+use std::ffi::OsString;
+use std::io::Write;
 
-#[derive(Parser)]
-enum Command {
-    Run(wbuild::run::Args),
-}
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Enough for the deepest nesting that the parsers admit.
+const STACK: usize = 256 << 20;
 
 fn main() {
-    let words: Vec<std::ffi::OsString> = std::env::args_os().skip(1).collect();
-    if words.first().is_some_and(|word| word == wbuild::binaryen::CHILD) {
-        std::process::exit(wbuild::binaryen::child_main(&words[1..]));
-    }
-    let Command::Run(args) = Command::parse();
-    let (status, error) = match wbuild::run::command(&args) {
-        Ok(ended) => (ended.status(), ended.error().cloned()),
-        Err(error) => (error.exit_code(), Some(error)),
+    // A panic is our bug, and says so in the form of every other error.
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or(String::new(), |l| format!("{}:{}: ", l.file(), l.line()));
+        let what = info.payload_as_str().unwrap_or("unknown");
+        let error = wbuild::error::Error::internal("unexpected panic").cause(format!("{place}{what}"));
+        let _ = writeln!(std::io::stderr(), "{error}");
+    }));
+    wbuild::process::clean_up_on_interrupt();
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let work = move || wbuild::cli::main(&words);
+    let status = match std::thread::Builder::new().stack_size(STACK).spawn(work.clone()) {
+        Ok(thread) => thread.join().unwrap_or(70),
+        // Where so much address space is not to be had, the usual stack must do.
+        Err(_) => std::panic::catch_unwind(work).unwrap_or(70),
     };
-    if let Some(error) = error {
-        eprintln!("{error}");
-    }
     std::process::exit(status);
 }

@@ -4,23 +4,26 @@
 
 typedef __SIZE_TYPE__ size_t;
 
+/* A program may bring its own. */
+#define WEAK __attribute__((weak))
+
 #ifdef __wasm_bulk_memory_opt__
 
 /* One instruction each: memory.copy and memory.fill. */
-void *memmove(void *to, const void *from, size_t n) { return __builtin_memmove(to, from, n); }
-void *memcpy(void *restrict to, const void *restrict from, size_t n) { return __builtin_memcpy(to, from, n); }
-void *memset(void *to, int byte, size_t n) { return __builtin_memset(to, byte, n); }
+WEAK void *memmove(void *to, const void *from, size_t n) { return __builtin_memmove(to, from, n); }
+WEAK void *memcpy(void *restrict to, const void *restrict from, size_t n) { return __builtin_memcpy(to, from, n); }
+WEAK void *memset(void *to, int byte, size_t n) { return __builtin_memset(to, byte, n); }
 
 #else
 
-void *memcpy(void *restrict to, const void *restrict from, size_t n) {
+WEAK void *memcpy(void *restrict to, const void *restrict from, size_t n) {
     unsigned char *t = to;
     const unsigned char *f = from;
     while (n--) *t++ = *f++;
     return to;
 }
 
-void *memmove(void *to, const void *from, size_t n) {
+WEAK void *memmove(void *to, const void *from, size_t n) {
     unsigned char *t = to;
     const unsigned char *f = from;
     if (t <= f) {
@@ -31,7 +34,7 @@ void *memmove(void *to, const void *from, size_t n) {
     return to;
 }
 
-void *memset(void *to, int byte, size_t n) {
+WEAK void *memset(void *to, int byte, size_t n) {
     unsigned char *t = to;
     while (n--) *t++ = (unsigned char)byte;
     return to;
@@ -39,7 +42,7 @@ void *memset(void *to, int byte, size_t n) {
 
 #endif
 
-int memcmp(const void *left, const void *right, size_t n) {
+WEAK int memcmp(const void *left, const void *right, size_t n) {
     const unsigned char *l = left, *r = right;
     for (; n; n--, l++, r++) {
         if (*l != *r) return *l - *r;
@@ -47,7 +50,7 @@ int memcmp(const void *left, const void *right, size_t n) {
     return 0;
 }
 
-size_t strlen(const char *text) {
+WEAK size_t strlen(const char *text) {
     const char *end = text;
     while (*end) end++;
     return end - text;

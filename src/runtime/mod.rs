@@ -17,11 +17,16 @@ pub const FILES: &[File] = &[
     File { path: SJLJ_SOURCE, text: include_str!("sjlj.c") },
     File { path: MEM_SOURCE, text: include_str!("mem.c") },
     File { path: "include/setjmp.h", text: include_str!("include/setjmp.h") },
+    File { path: "emcc/emscripten.h", text: include_str!("emcc/emscripten.h") },
+    File { path: "emcc/emscripten/emscripten.h", text: include_str!("emcc/emscripten/emscripten.h") },
 ];
 
 /// The folder for `-isystem`, before the sysroot's and libc++'s: libc's own setjmp.h refuses to be
 /// used without wasm exceptions.
 pub const INCLUDE: &str = "include";
+
+/// The folder for `-isystem` that has what emcc's users expect of `emscripten.h`.
+pub const EMCC_INCLUDE: &str = "emcc";
 
 /// Compiled once for each compiler with [`COMPILE_ARGS`], never with `-flto`, and linked as an
 /// object, not from an archive: LTO code refers to it only after the linker has chosen its files.

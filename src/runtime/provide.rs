@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use wbuild_targets::Target;
 
-use super::{COMPILE_ARGS, FILES, INCLUDE, MEM_SOURCE, SJLJ_SOURCE};
+use super::{COMPILE_ARGS, EMCC_INCLUDE, FILES, INCLUDE, MEM_SOURCE, SJLJ_SOURCE};
 use crate::error::{Error, Result};
 use crate::process::Limits;
 use crate::toolchain::{Places, Toolchain};
@@ -14,8 +14,10 @@ use crate::toolchain::{Places, Toolchain};
 /// The runtime as a build uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runtime {
-    /// For `-isystem`, before every other system folder.
+    /// For `-isystem`, before every other system folder, where setjmp is wbuild's own.
     pub include: PathBuf,
+    /// For `-isystem` always: `emscripten.h`.
+    pub emcc_include: PathBuf,
     /// setjmp and longjmp.
     pub sjlj: PathBuf,
     /// memcpy and its kin, where the target has no C library.
@@ -53,6 +55,7 @@ impl Runtime {
         let object = |source: &str| sources.iter().find(|(s, _)| *s == source).map(|(_, object)| folder.join(object));
         Ok(Runtime {
             include: folder.join(INCLUDE),
+            emcc_include: folder.join(EMCC_INCLUDE),
             sjlj: object(SJLJ_SOURCE).unwrap_or_default(),
             mem: object(MEM_SOURCE),
             folder: folder.clone(),

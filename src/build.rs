@@ -1,0 +1,163 @@
+//! A build from beginning to end: check the inputs, find the tools, plan, compile, link, run the
+//! stages, check, write.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use crate::config::{Config, Lto, Program, Work};
+use crate::error::{Error, Result};
+use crate::plan::{self, Place, Plan, Variant};
+use crate::process::Scratch;
+use crate::report::{Report, Timing};
+use crate::runtime::Runtime;
+use crate::source::Language;
+use crate::toolchain;
+use crate::ui::{Ui, Verbosity};
+use crate::{exec, exports, inputs, link, output, pipeline, standalone, wasm, wat};
+
+/// Builds. `stdin` is what standard input held, where it is an input.
+pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
+    for note in &config.notes {
+        ui.note(note);
+    }
+    inputs::check(config)?;
+    let mut report = Report::new(config.target.name, config.level.name());
+    let module = match &config.work {
+        Work::Program(program) => match program_module(config, program, &stdin, ui, &mut report)? {
+            Some(module) => module,
+            None => return Ok(()),
+        },
+        Work::Module(path, language) => {
+            let plan = plan::of_module(config);
+            if config.dry_run {
+                return print(&plan, Path::new(""));
+            }
+            let bytes = match path == Path::new("-") {
+                true => stdin,
+                false => output::read(path)?,
+            };
+            lone_module(config, path, *language, bytes, &plan, ui, &mut report)?
+        }
+    };
+    ui.clear();
+    output::write(&config.output, &module)?;
+    report.finish(&config.output, &module);
+    if ui.verbosity() == Verbosity::Verbose {
+        report.lines().iter().for_each(|line| ui.verbose(line));
+    }
+    match &config.json {
+        Some(path) => report.write(path),
+        None => Ok(()),
+    }
+}
+
+/// Compiles, links and finishes a program; `None` under `--dry-run`, when the plan has been printed.
+fn program_module(
+    config: &Config,
+    program: &Program,
+    stdin: &[u8],
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<Option<Vec<u8>>> {
+    let start = Instant::now();
+    ui.progress("looking for the compiler");
+    let toolchain = toolchain::find(&program.toolchain, config.target)?;
+    let runtime = Runtime::locate(&toolchain::Places::of_process(), &toolchain, config.target)?;
+    if config.dry_run {
+        let scratch = std::env::temp_dir().join("wbuild-dry-run");
+        let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.clone(), runtime)?);
+        return print(&plan, &scratch).map(|()| None);
+    }
+    let scratch = Scratch::new()?;
+    runtime.ensure(&toolchain)?;
+    report.tools(&toolchain.identity);
+    report.stage(Timing { name: "find tools".to_string(), start, before: None, after: None, note: None });
+    let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.path().to_path_buf(), runtime)?);
+    exec::prepare(&scratch, &plan.variants)?;
+    exec::compile(&plan.variants, stdin, ui, report)?;
+    let built = exec::parallel(&plan.variants, |variant| {
+        let mut branch = report.branch();
+        finish(config, program, &plan, variant, ui, &mut branch).map(|module| (module, branch))
+    });
+    let mut best: Option<(Vec<u8>, &'static str)> = None;
+    for (variant, result) in plan.variants.iter().zip(built) {
+        let (module, branch) = result?;
+        report.take(branch, variant.name);
+        if best.as_ref().is_none_or(|(smallest, _)| module.len() < smallest.len()) {
+            best = Some((module, variant.name));
+        }
+    }
+    let (module, name) = best.ok_or_else(|| Error::internal("the plan has no link"))?;
+    if program.lto == Lto::Both {
+        report.kept(name);
+    }
+    Ok(Some(module))
+}
+
+/// Links one variant and takes it through the stages.
+fn finish(
+    config: &Config,
+    program: &Program,
+    plan: &Plan,
+    variant: &Variant,
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<Vec<u8>> {
+    let kept = exports::kept_alive(variant)?;
+    let mut variant = variant.clone();
+    link::export(&mut variant.link.command, &kept);
+    let mut linked = exec::link(&variant, program, ui, report)?;
+    if let Some(unwanted) = exports::settle(&linked.module, config, program)? {
+        link::unexport(&mut variant.link.command, &unwanted);
+        linked = exec::link(&variant, program, ui, report)?;
+    }
+    let options = pipeline::Options::of(config);
+    let name = config.output.display().to_string();
+    let (lowering, rest) = plan.stages.split_at(plan.stages.len().min(1));
+    let lowered = pipeline::run(&name, linked.module, lowering, &options, ui, report)?;
+    if config.standalone {
+        standalone::check(&name, &lowered, config)?;
+    }
+    let module = pipeline::run(&name, lowered, rest, &options, ui, report)?;
+    wbuild_passes::validate(&module).map_err(|e| Error::internal(format!("the output is not valid: {e}")))?;
+    Ok(module)
+}
+
+fn lone_module(
+    config: &Config,
+    path: &Path,
+    language: Language,
+    bytes: Vec<u8>,
+    plan: &Plan,
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<Vec<u8>> {
+    let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
+    let start = Instant::now();
+    let module = match language {
+        Language::Wat => wat::parse(path, bytes)?,
+        _ => bytes,
+    };
+    wasm::check(&name, &module)?;
+    report.stage(Timing { name: "read".to_string(), start, before: None, after: Some(module.len()), note: None });
+    if config.standalone {
+        standalone::check(&name, &module, config)?;
+    }
+    pipeline::run(&name, module, &plan.stages, &pipeline::Options::of(config), ui, report)
+}
+
+fn print(plan: &Plan, scratch: &Path) -> Result<()> {
+    output::write(Path::new("-"), plan.shell(scratch).as_bytes())
+}
+
+impl Place {
+    /// The place of this process.
+    fn here(scratch: PathBuf, runtime: Runtime) -> Result<Place> {
+        use std::io::IsTerminal;
+        let folder = std::env::current_dir().map_err(|e| {
+            Error::build("cannot tell the current folder").cause(e).help("change to a folder that exists")
+        })?;
+        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Ok(Place { folder, scratch, runtime, color, epoch: std::env::var_os("SOURCE_DATE_EPOCH").is_some() })
+    }
+}

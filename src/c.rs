@@ -1,0 +1,175 @@
+//! The front end for C, C++, assembler and LLVM's IR: the command that compiles one source, and what
+//! to add to the compiler's words when it fails.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use crate::config::{Config, Lto, Program, Setjmp};
+use crate::plan::{self, Place};
+use crate::process::Command;
+use crate::source::Language;
+use crate::toolchain::Toolchain;
+
+/// One source to compile.
+pub struct Job<'a> {
+    pub path: &'a Path,
+    pub language: Language,
+    pub object: &'a Path,
+    pub lto: Lto,
+}
+
+/// The command that compiles `job`.
+pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolchain, place: &Place) -> Command {
+    let runtime = &place.runtime;
+    let words = if job.language.is_cxx() { &toolchain.clangxx } else { &toolchain.clang };
+    let mut command = Toolchain::command(words);
+    if !place.epoch {
+        // The same input gives the same bytes: __DATE__ and __TIME__ follow this, not the clock.
+        command.env.push(("SOURCE_DATE_EPOCH".into(), "0".into()));
+    }
+    command.args(&toolchain.compile_args).arg("-c").arg(config.level.clang());
+    match job.lto {
+        Lto::Full | Lto::Both => command.arg("-flto=full"),
+        Lto::Thin => command.arg("-flto=thin"),
+        Lto::Off => &mut command,
+    };
+    command.args(&program.debug_flag);
+    if !matches!(job.language, Language::Assembler | Language::Ir) {
+        if needs_setjmp_runtime(program) {
+            // Before the C library's own, which refuses to be used without wasm exceptions.
+            command.arg("-isystem").arg(&runtime.include);
+        } else {
+            // What the C library's own setjmp.h asks for.
+            command.arg("-D__wasm_exception_handling__");
+        }
+        command.arg("-isystem").arg(&runtime.emcc_include);
+    }
+    if job.language.is_cxx() {
+        command.arg("-fno-exceptions");
+    }
+    if !config.target.has_libc && !matches!(job.language, Language::Assembler) {
+        command.arg("-ffreestanding");
+    }
+    if !matches!(job.language, Language::Assembler | Language::AssemblerWithCpp) {
+        command.args(plan::codegen(program));
+    }
+    command.args(same_bytes(job, place));
+    // An option that only matters to a link is none of this compilation's, and no mistake.
+    command.arg("-Qunused-arguments");
+    if place.color && !program.compile_args.iter().any(|a| a.to_string_lossy().contains("diagnostics")) {
+        command.arg("-fcolor-diagnostics");
+    }
+    command.args(&program.compile_args).args(dependencies(job, config, program));
+    if forced(job) {
+        command.arg("-x").arg(job.language.clang());
+    }
+    command.arg(job.path).arg("-o").arg(job.object);
+    command
+}
+
+/// What helps where the compiler's own words do not.
+pub fn explain(diagnostics: &str) -> Option<String> {
+    let has = |text: &str| diagnostics.contains(text);
+    // wasi-libc's headers say what is missing; here is the option as a whole, library included.
+    for (define, library) in EMULATIONS {
+        if has(define) {
+            return Some(format!("add -D{define} {library}"));
+        }
+    }
+    if has("with exceptions disabled") {
+        return Some("C++ exceptions are not built yet in wbuild: report errors by return values".to_string());
+    }
+    if has("Setjmp/longjmp support requires Exception handling support") {
+        return Some(
+            "leave -nostdinc and -isystem of the C library out, so that wbuild's own setjmp.h is found".into(),
+        );
+    }
+    if let Some(rest) = diagnostics.split("error: unknown argument: '").nth(1) {
+        let (option, _) = rest.split_once('\'')?;
+        return Some(format!("clang does not know {option}; leave it out, or see clang --help"));
+    }
+    if let Some(rest) = diagnostics.split("fatal error: '").nth(1) {
+        let (header, after) = rest.split_once('\'')?;
+        if after.starts_with(" file not found") {
+            return Some(missing_header(header));
+        }
+    }
+    None
+}
+
+/// wasi-libc's emulations: the macro that turns them on, and the library that holds them.
+pub(crate) const EMULATIONS: &[(&str, &str)] = &[
+    ("_WASI_EMULATED_SIGNAL", "-lwasi-emulated-signal"),
+    ("_WASI_EMULATED_PROCESS_CLOCKS", "-lwasi-emulated-process-clocks"),
+    ("_WASI_EMULATED_GETPID", "-lwasi-emulated-getpid"),
+    ("_WASI_EMULATED_MMAN", "-lwasi-emulated-mman"),
+];
+
+fn missing_header(header: &str) -> String {
+    match header {
+        "pwd.h" | "grp.h" => "WASI has no users; compile that part out".to_string(),
+        "sys/wait.h" | "spawn.h" => "WASI has no processes; compile that part out".to_string(),
+        "termios.h" | "sys/ptrace.h" | "ucontext.h" | "sys/ipc.h" | "sys/shm.h" | "net/if.h" => {
+            format!("WASI has no {header}; compile that part out")
+        }
+        _ if header.starts_with("emscripten") => {
+            "wbuild brings <emscripten.h> for EMSCRIPTEN_KEEPALIVE only; the rest of emcc needs JavaScript".to_string()
+        }
+        _ => format!("name the folder that has {header} with -I FOLDER"),
+    }
+}
+
+/// What keeps folders of this machine out of the output.
+fn same_bytes(job: &Job, place: &Place) -> Vec<OsString> {
+    let mut words = vec![OsString::from("-fdebug-compilation-dir=.")];
+    let mut map = |from: &Path, to: &str| {
+        if from.is_absolute() && from.parent().is_some() {
+            let mut word = OsString::from("-ffile-prefix-map=");
+            word.push(from);
+            word.push(format!("/={to}/"));
+            words.push(word);
+        }
+    };
+    for folder in [&place.runtime.include, &place.runtime.emcc_include] {
+        map(folder, "/wbuild/include");
+    }
+    // A source outside of the current folder is as much in its own folder as one inside. The last
+    // entry that fits wins, and that is the current folder's.
+    map(job.path.parent().unwrap_or(Path::new("")), ".");
+    map(&place.folder, ".");
+    words
+}
+
+/// `-MD` and `-MMD` name the dependency file after the object, and ours is temporary: beside the
+/// output instead, as gcc does when it links.
+fn dependencies(job: &Job, config: &Config, program: &Program) -> Vec<OsString> {
+    let has = |names: &[&str]| program.compile_args.iter().any(|a| names.iter().any(|n| a.to_str() == Some(n)));
+    let mut words = Vec::new();
+    if !has(&["-MD", "-MMD"]) {
+        return words;
+    }
+    let joined = |prefix: &str| program.compile_args.iter().any(|a| a.to_string_lossy().starts_with(prefix));
+    if !joined("-MF") {
+        let folder = config.output.parent().unwrap_or(Path::new(""));
+        let stem = job.path.file_stem().unwrap_or_default();
+        words.push("-MF".into());
+        words.push(folder.join(stem).with_extension("d").into_os_string());
+    }
+    if !joined("-MT") && !joined("-MQ") {
+        words.push("-MQ".into());
+        words.push(config.output.clone().into_os_string());
+    }
+    words
+}
+
+/// Whether clang must be told the language, because the name does not say it.
+fn forced(job: &Job) -> bool {
+    let suffix = job.path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+    Language::of_suffix(suffix) != Some(job.language)
+}
+
+/// Whether the program's setjmp is wbuild's own, which needs its runtime at the link.
+pub(crate) fn needs_setjmp_runtime(program: &Program) -> bool {
+    program.setjmp == Setjmp::Lowered
+        && !program.codegen_args.iter().any(|word| word.to_str() == Some("-wasm-enable-sjlj"))
+}

@@ -1,0 +1,210 @@
+//! The command line as a whole: the first word, exactly, may be a subcommand (clap reads those);
+//! everything else is a build, which `args` reads.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::args::{self, Token};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::ui::{Ui, Verbosity};
+use crate::{binaryen, build, opt, run, toolchain, wat};
+
+/// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
+#[derive(Debug, Parser)]
+#[command(name = "wbuild", version, disable_help_subcommand = true, subcommand_required = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    Opt(opt::Args),
+    Run(run::Args),
+    #[command(name = "wat2wasm")]
+    Wat2wasm(wat::Assemble),
+    #[command(name = "wasm2wat")]
+    Wasm2wat(wat::Disassemble),
+    #[command(subcommand)]
+    Toolchain(Toolchain),
+}
+
+/// Install or remove the compiler and the C library
+#[derive(Debug, clap::Subcommand)]
+enum Toolchain {
+    /// Install what is missing: the WASI sysroot by npm, and a native clang where apt can
+    Install {
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// The sysroot's package, fetched elsewhere, for a machine without network
+        #[arg(long, value_name = "FILE")]
+        archive: Option<std::path::PathBuf>,
+    },
+    /// Remove what was installed into the user's folder
+    Remove,
+}
+
+const HELP: &str = include_str!("help.txt");
+
+/// Runs the command line and returns the exit status. Errors have been printed.
+pub fn main(words: &[OsString]) -> i32 {
+    let first = words.first().and_then(|w| w.to_str()).unwrap_or_default();
+    if first == binaryen::CHILD {
+        return binaryen::child_main(&words[1..]);
+    }
+    match first {
+        "" => {
+            print_to(&mut std::io::stderr().lock(), HELP);
+            return 2;
+        }
+        "help" => return help(words.get(1).map(OsString::as_os_str)),
+        _ => {}
+    }
+    if subcommands().any(|name| name == first) {
+        return subcommand(words);
+    }
+    // Not among the compiler's words, where -v and the rest mean something else.
+    if words.iter().take_while(|w| *w != "--").any(|w| w == "--help" || w == "-h") {
+        print_to(&mut std::io::stdout().lock(), HELP);
+        return 0;
+    }
+    if words.iter().take_while(|w| *w != "--").any(|w| w == "--version" || w == "-V") {
+        print_to(&mut std::io::stdout().lock(), concat!("wbuild ", env!("CARGO_PKG_VERSION"), "\n"));
+        return 0;
+    }
+    status(build_words(words))
+}
+
+fn build_words(words: &[OsString]) -> Result<()> {
+    let (config, stdin) = configure(words).map_err(|e| meant_subcommand(words, e))?;
+    let ui = Ui::new(config.verbosity);
+    let result = build::run(&config, stdin, &ui);
+    ui.clear();
+    result
+}
+
+/// Reads the command line, and standard input where it is one of the inputs.
+fn configure(words: &[OsString]) -> Result<(Config, Vec<u8>)> {
+    let tokens = args::tokenize(words)?;
+    let dashes = tokens.iter().filter(|t| matches!(t, Token::Input { path, .. } if path == Path::new("-"))).count();
+    if dashes > 1 {
+        return Err(Error::usage("standard input can be read only once").help("give - once"));
+    }
+    let mut stdin = Vec::new();
+    let dry = tokens.iter().any(|t| matches!(t, Token::Own(args::Own::DryRun, _)));
+    let forced = tokens.iter().any(|t| matches!(t, Token::Input { path, language: Some(_) } if path == Path::new("-")));
+    if dashes == 1 && !(dry && forced) {
+        std::io::stdin()
+            .lock()
+            .read_to_end(&mut stdin)
+            .map_err(|e| Error::build("cannot read standard input").cause(e))?;
+    }
+    Ok((Config::resolve(tokens, Some(&stdin))?, stdin))
+}
+
+/// `wbuild otp a.wasm` was meant for a subcommand, if there is no such file.
+fn meant_subcommand(words: &[OsString], error: Error) -> Error {
+    let Some(first) = words.first().and_then(|w| w.to_str()) else { return error };
+    if first.starts_with('-') || first.contains(['.', '/']) || Path::new(first).exists() {
+        return error;
+    }
+    match args::nearest(first, subcommands().collect::<Vec<_>>().iter().map(String::as_str)) {
+        Some(near) => Error::usage(format!("there is no subcommand {first}, and no file of that name"))
+            .help(format!("did you mean wbuild {near}?")),
+        None => error,
+    }
+}
+
+fn subcommand(words: &[OsString]) -> i32 {
+    let words = words.iter().map(|word| match word.to_str() {
+        // clap reads `-g1` as `-g -1`.
+        Some("-g1") => OsString::from("--names"),
+        _ => word.clone(),
+    });
+    let words = std::iter::once(OsString::from("wbuild")).chain(words);
+    let parsed = Cli::command().try_get_matches_from(words).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(e) => {
+            // Help asked for goes to standard output, what is wrong to standard error.
+            let _ = e.print();
+            return if e.use_stderr() { 2 } else { 0 };
+        }
+    };
+    match cli.command {
+        Subcommand::Opt(args) => status(opt::command(&args, &Ui::new(args.verbosity()))),
+        Subcommand::Run(args) => match run::command(&args) {
+            Ok(ended) => ended.status(),
+            Err(e) => status(Err(e)),
+        },
+        Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
+        Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),
+        Subcommand::Toolchain(command) => {
+            let (places, ui) = (toolchain::Places::of_process(), Ui::new(Verbosity::Normal));
+            let result = match command {
+                Toolchain::Install { yes, archive } => {
+                    let consent = if yes { toolchain::Consent::Given } else { toolchain::Consent::Ask };
+                    toolchain::install(&places, &ui, &toolchain::Options { consent, archive })
+                }
+                Toolchain::Remove => toolchain::remove(&places, &ui).map(drop),
+            };
+            ui.clear();
+            status(result)
+        }
+    }
+}
+
+fn help(of: Option<&OsStr>) -> i32 {
+    match of.and_then(|word| word.to_str()) {
+        Some(name) if subcommands().any(|known| known == name) => subcommand(&[name.into(), "--help".into()]),
+        Some(name) => status(Err(Error::usage(format!("there is no subcommand {name}")).help("wbuild --help"))),
+        None => {
+            print_to(&mut std::io::stdout().lock(), HELP);
+            0
+        }
+    }
+}
+
+fn subcommands() -> impl Iterator<Item = String> {
+    Cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect::<Vec<_>>().into_iter()
+}
+
+fn status(result: Result<()>) -> i32 {
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            print_to(&mut std::io::stderr().lock(), &format!("{error}\n"));
+            error.exit_code()
+        }
+    }
+}
+
+/// A reader that has gone away is no error.
+fn print_to(out: &mut impl Write, text: &str) {
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_finds_nothing_wrong_with_the_subcommands() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_names_every_subcommand_and_every_long_option() {
+        for name in subcommands() {
+            assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
+        }
+        for option in args::long_options() {
+            assert!(HELP.contains(option), "{option}");
+        }
+    }
+}

@@ -1,0 +1,590 @@
+//! What a build was asked to do, resolved: no words of the command line are left, and no choice.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use wbuild_targets::Target;
+
+use crate::args::{Own, Token};
+use crate::binaryen;
+use crate::error::{Error, Result};
+use crate::settings::{self, Setting};
+use crate::source::{self, Input, Language};
+use crate::toolchain::{Choice, Request};
+use crate::ui::Verbosity;
+
+/// How hard to optimize, and for what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    O0,
+    O1,
+    #[default]
+    O2,
+    O3,
+    O4,
+    Os,
+    Oz,
+}
+
+/// What is kept for people who read the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Debug {
+    /// Nothing: names, DWARF and producers go.
+    #[default]
+    None,
+    /// `-g1`: names of functions.
+    Names,
+    /// `-g`: names, and DWARF where nothing after the link changed code.
+    Full,
+}
+
+/// Optimization over the whole program in LLVM.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lto {
+    Off,
+    Full,
+    Thin,
+    /// Full and off, and the smaller module is kept.
+    Both,
+}
+
+/// How the module starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Entry {
+    /// `_start` runs main and ends.
+    #[default]
+    Command,
+    /// `_initialize` runs constructors; exports are called afterwards.
+    Reactor,
+    /// Nothing: exports only.
+    None,
+}
+
+/// How setjmp and longjmp work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Setjmp {
+    /// By wbuild's own lowering: on every engine.
+    #[default]
+    Lowered,
+    /// By wasm exceptions.
+    Wasm,
+    /// By wasm exceptions in the form of before 2023.
+    WasmLegacy,
+}
+
+/// A build, resolved.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub work: Work,
+    /// `-` is standard output.
+    pub output: PathBuf,
+    pub target: &'static Target,
+    pub level: Level,
+    pub debug: Debug,
+    pub entry: Entry,
+    pub standalone: bool,
+    pub binaryen: binaryen::Tool,
+    pub verify_each: bool,
+    pub dry_run: bool,
+    pub verbosity: Verbosity,
+    /// Where the report goes.
+    pub json: Option<PathBuf>,
+    /// What is worth saying about the command line.
+    pub notes: Vec<String>,
+}
+
+/// What is built from.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Sources, objects and archives, linked together.
+    Program(Program),
+    /// One module, already linked: text or binary.
+    Module(PathBuf, Language),
+}
+
+/// What is compiled and linked.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// Inputs and the linker's words, in the order of the command line.
+    pub items: Vec<Item>,
+    /// For every compilation.
+    pub compile_args: Vec<OsString>,
+    /// `-mllvm X` pairs, for whoever generates code.
+    pub codegen_args: Vec<OsString>,
+    pub lto: Lto,
+    pub setjmp: Setjmp,
+    /// clang's own `-g` option, as it was given.
+    pub debug_flag: Option<String>,
+    pub exports: Vec<String>,
+    /// EXPORTED_FUNCTIONS, as they were spelled; which of `_f` and `f` exists shows after the link.
+    pub emcc_exports: Vec<String>,
+    pub export_all: bool,
+    pub memory: Memory,
+    /// No crt1.
+    pub start_files: bool,
+    /// No libc, libc++ and builtins.
+    pub default_libs: bool,
+    pub toolchain: Request,
+}
+
+/// Something for the link, in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    Source(PathBuf, Language),
+    /// An object or an archive.
+    Object(PathBuf),
+    /// wasm-ld's own words.
+    Linker(Vec<OsString>),
+}
+
+/// Sizes in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    pub stack: u64,
+    pub stack_last: bool,
+    pub initial: Option<u64>,
+    pub maximum: Option<u64>,
+}
+
+const PAGE: u64 = 65536;
+/// emcc's, where memory must not grow and nobody said how much there is.
+const FIXED_MEMORY: u64 = 16 << 20;
+
+impl Level {
+    /// The level after `-O`.
+    pub fn parse(text: &str) -> Result<Level> {
+        Ok(match text {
+            "0" => Level::O0,
+            "1" | "g" => Level::O1,
+            "2" => Level::O2,
+            "3" | "fast" => Level::O3,
+            "4" => Level::O4,
+            "s" => Level::Os,
+            "z" => Level::Oz,
+            _ => {
+                return Err(Error::usage(format!("unknown optimization level -O{text}"))
+                    .help("one of -O0, -O1, -O2, -O3, -O4, -Os, -Oz"));
+            }
+        })
+    }
+
+    /// As clang takes it: -O4 is -O3 there, and differs after the link.
+    pub fn clang(self) -> &'static str {
+        match self {
+            Level::O0 => "-O0",
+            Level::O1 => "-O1",
+            Level::O2 => "-O2",
+            Level::O3 | Level::O4 => "-O3",
+            Level::Os => "-Os",
+            Level::Oz => "-Oz",
+        }
+    }
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        if self == Level::O4 { "-O4" } else { self.clang() }
+    }
+
+    /// Whether the smallest module is wanted, rather than the fastest.
+    pub fn for_size(self) -> bool {
+        matches!(self, Level::Os | Level::Oz)
+    }
+}
+
+impl Config {
+    /// The inputs that are files of the user's, in order.
+    pub fn inputs(&self) -> Vec<&Path> {
+        match &self.work {
+            Work::Module(path, _) => vec![path],
+            Work::Program(program) => program
+                .items
+                .iter()
+                .filter_map(|item| match item {
+                    Item::Source(path, _) | Item::Object(path) => Some(path.as_path()),
+                    Item::Linker(_) => None,
+                })
+                .collect(),
+        }
+    }
+
+    /// Resolves a command line. `stdin` is what standard input holds, where an input is `-` and its
+    /// language is not said.
+    pub fn resolve(tokens: Vec<Token>, stdin: Option<&[u8]>) -> Result<Config> {
+        let mut draft = Draft::default();
+        for token in tokens {
+            draft.take(token, stdin)?;
+        }
+        draft.finish()
+    }
+}
+
+/// The command line so far: the last word on each matter wins.
+#[derive(Default)]
+struct Draft {
+    items: Vec<Item>,
+    module: Option<(PathBuf, Language)>,
+    /// The first option that only means something to a compiler or a linker.
+    program_option: Option<String>,
+    output: Option<PathBuf>,
+    target: Option<&'static Target>,
+    level: Level,
+    debug: Option<String>,
+    strip: bool,
+    compile_args: Vec<OsString>,
+    codegen_args: Vec<OsString>,
+    lto: Option<Lto>,
+    setjmp: Setjmp,
+    exports: Vec<String>,
+    emcc_exports: Vec<String>,
+    export_all: bool,
+    stack: Option<u64>,
+    stack_last: bool,
+    initial: Option<u64>,
+    maximum: Option<u64>,
+    growth: Option<bool>,
+    reactor: bool,
+    no_entry: bool,
+    no_start_files: bool,
+    no_default_libs: bool,
+    standalone: bool,
+    binaryen: binaryen::Tool,
+    verify_each: bool,
+    dry_run: bool,
+    verbosity: Verbosity,
+    json: Option<PathBuf>,
+    notes: Vec<String>,
+    toolchain: Request,
+}
+
+impl Draft {
+    fn take(&mut self, token: Token, stdin: Option<&[u8]>) -> Result<()> {
+        match token {
+            Token::Input { path, language } => self.input(path, language.as_deref(), stdin)?,
+            Token::Output(path) => self.set_output(path)?,
+            Token::Optimize(level) => {
+                self.level = Level::parse(&level)?;
+                if level == "fast" {
+                    self.compile_args.push("-ffast-math".into());
+                }
+            }
+            Token::Debug(flag) => self.debug = (flag != "-g0").then_some(flag),
+            Token::Strip => self.strip = true,
+            Token::Setting(text) => self.setting(settings::parse(&text)?),
+            Token::Own(own, value) => self.own(own, value.unwrap_or_default())?,
+            Token::Compile(words) => {
+                self.mark(&words);
+                self.compile_args.extend(words);
+            }
+            Token::CodeGeneration(words) => {
+                self.mark(&words);
+                self.codegen_args.extend(words);
+            }
+            Token::Link(words) => {
+                self.mark(&words);
+                self.items.push(Item::Linker(words));
+            }
+            Token::Ignored(why) => self.notes.push(why),
+            Token::Refused { option, why, help } => {
+                return Err(Error::usage(format!("{option} has no meaning for a build")).cause(why).help(help));
+            }
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, words: &[OsString]) {
+        if self.program_option.is_none() {
+            self.program_option = words.first().map(|w| w.to_string_lossy().into_owned());
+        }
+    }
+
+    fn input(&mut self, path: PathBuf, language: Option<&str>, stdin: Option<&[u8]>) -> Result<()> {
+        match source::classify(&path, language, stdin)? {
+            Input::Source(language) => self.items.push(Item::Source(path, language)),
+            Input::Object => self.items.push(Item::Object(path)),
+            Input::Module(language) => {
+                if let Some((first, _)) = &self.module {
+                    return Err(Error::usage(format!("{} and {} are two modules", first.display(), path.display()))
+                        .help("give one .wat or .wasm; wasm objects to be linked together are named .o"));
+                }
+                self.module = Some((path, language));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_output(&mut self, path: PathBuf) -> Result<()> {
+        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
+        let shown = path.display();
+        match extension {
+            "html" | "htm" | "js" | "mjs" | "cjs" => Err(Error::usage(format!("-o {shown} asks for JavaScript"))
+                .cause("wbuild makes the wasm module alone")
+                .help(format!("-o {}", path.with_extension("wasm").display()))),
+            "o" | "a" | "so" | "bc" | "ll" | "s" => {
+                Err(Error::usage(format!("-o {shown} asks for something unlinked"))
+                    .cause("wbuild makes finished modules")
+                    .help(format!("-o {}", path.with_extension("wasm").display())))
+            }
+            _ => {
+                self.output = Some(path);
+                Ok(())
+            }
+        }
+    }
+
+    fn setting(&mut self, setting: Setting) {
+        match setting {
+            Setting::Standalone(on) => self.standalone = on,
+            Setting::InitialMemory(bytes) => self.initial = Some(bytes),
+            Setting::MaximumMemory(bytes) => self.maximum = Some(bytes),
+            Setting::MemoryGrowth(on) => self.growth = Some(on),
+            Setting::StackSize(bytes) => self.stack = Some(bytes),
+            Setting::ExportedFunctions(names) => self.emcc_exports = names,
+            Setting::ExportAll => self.export_all = true,
+            Setting::Nothing => {}
+        }
+    }
+
+    fn own(&mut self, own: Own, value: String) -> Result<()> {
+        match own {
+            Own::Binaryen => self.binaryen = value.parse().unwrap_or_default(),
+            Own::Clang => self.toolchain.clang = Some(value.into()),
+            Own::Compiler => {
+                self.toolchain.choice = choose(
+                    "--compiler",
+                    &value,
+                    &[("auto", Choice::Auto), ("native", Choice::Native), ("hermetic", Choice::Hermetic)],
+                )?;
+            }
+            Own::DryRun => self.dry_run = true,
+            Own::Exceptions => {
+                let forms = [("wasm", Setjmp::Wasm), ("wasm-legacy", Setjmp::WasmLegacy), ("none", Setjmp::Lowered)];
+                self.setjmp = choose("--exceptions", &value, &forms)?;
+            }
+            Own::Export => self.exports.push(value),
+            Own::ExportAll => self.export_all = true,
+            Own::InitialMemory => self.initial = Some(settings::size(&value)?),
+            Own::Json => self.json = Some(value.into()),
+            Own::LlvmLto => {
+                // emcc's numbers were kinds of link time optimization; here there is one worth having.
+                let on = choose("--llvm-lto", &value, &[("0", false), ("1", true), ("2", true), ("3", true)])?;
+                self.lto = Some(if on { Lto::Full } else { Lto::Off });
+            }
+            Own::Lto => {
+                let kinds = [("full", Lto::Full), ("thin", Lto::Thin), ("off", Lto::Off)];
+                self.lto = Some(choose("--lto", &value, &kinds)?);
+            }
+            Own::MaxMemory => self.maximum = Some(settings::size(&value)?),
+            Own::NoDefaultLibs => self.no_default_libs = true,
+            // Nothing is hardened yet, so this asks for what is already so.
+            Own::NoDeterministic => {}
+            Own::NoEntry => self.no_entry = true,
+            Own::NoStartFiles => self.no_start_files = true,
+            Own::Quiet => self.verbosity = Verbosity::Quiet,
+            Own::Reactor => self.reactor = true,
+            Own::Simd => self.compile_args.push("-msimd128".into()),
+            Own::StackLast => self.stack_last = true,
+            Own::StackSize => self.stack = Some(settings::size(&value)?),
+            Own::Standalone => self.standalone = true,
+            Own::Sysroot => self.toolchain.sysroot = Some(value.into()),
+            Own::Target => {
+                let names: Vec<&str> = wbuild_targets::TARGETS.iter().map(|t| t.name).collect();
+                self.target = Some(wbuild_targets::find(&value).ok_or_else(|| {
+                    Error::usage(format!("unknown target {value}")).help(format!("one of {}", names.join(", ")))
+                })?);
+            }
+            Own::Threads => {
+                return Err(Error::usage("--threads needs a C library with atomics")
+                    .cause("the sysroots that wbuild knows have none")
+                    .help("leave --threads out; -pthread is accepted, and one thread runs"));
+            }
+            Own::Verbose => self.verbosity = Verbosity::Verbose,
+            Own::VerifyEach => self.verify_each = true,
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Config> {
+        let target = self.target.unwrap_or(&wbuild_targets::TARGETS[0]);
+        let entry = self.entry(target)?;
+        if self.standalone && !target.has_libc {
+            return Err(Error::usage(format!("--standalone has no meaning for {}", target.name))
+                .cause("it asks for a module that runs under WASI")
+                .help("leave it out, or use --target wasm32-wasip1"));
+        }
+        let output = self.output_path()?;
+        let debug = match self.debug.as_deref() {
+            _ if self.strip => Debug::None,
+            None => Debug::None,
+            Some("-g1") => Debug::Names,
+            Some(_) => Debug::Full,
+        };
+        let work = match self.module.take() {
+            Some((path, language)) => self.lone_module(path, language)?,
+            None => Work::Program(self.program(target, debug)?),
+        };
+        self.notes.dedup();
+        Ok(Config {
+            work,
+            output,
+            target,
+            level: self.level,
+            debug,
+            entry,
+            standalone: self.standalone,
+            binaryen: self.binaryen,
+            verify_each: self.verify_each,
+            dry_run: self.dry_run,
+            verbosity: self.verbosity,
+            json: self.json,
+            notes: self.notes,
+        })
+    }
+
+    fn entry(&self, target: &Target) -> Result<Entry> {
+        match (self.reactor, self.no_entry) {
+            (true, true) => Err(Error::usage("--reactor and --no-entry exclude each other")
+                .help("--reactor has an _initialize that runs constructors; --no-entry has nothing")),
+            (true, false) if !target.has_libc => {
+                Err(Error::usage(format!("--reactor has no meaning for {}", target.name))
+                    .cause("there is no C library whose constructors could run")
+                    .help("leave it out: a module for this target has no entry"))
+            }
+            (true, false) => Ok(Entry::Reactor),
+            (false, true) => Ok(Entry::None),
+            (false, false) => Ok(if target.has_libc { Entry::Command } else { Entry::None }),
+        }
+    }
+
+    fn output_path(&self) -> Result<PathBuf> {
+        let first = self.module.as_ref().map(|(path, _)| path).or_else(|| {
+            self.items.iter().find_map(|item| match item {
+                Item::Source(path, _) | Item::Object(path) => Some(path),
+                Item::Linker(_) => None,
+            })
+        });
+        let Some(first) = first else {
+            return Err(Error::usage("no input file").help("wbuild hello.c -o hello.wasm, or wbuild --help"));
+        };
+        let inputs = self.module.iter().map(|(path, _)| path).chain(self.items.iter().filter_map(|item| match item {
+            Item::Source(path, _) | Item::Object(path) => Some(path),
+            Item::Linker(_) => None,
+        }));
+        let output = match &self.output {
+            Some(path) => path.clone(),
+            None if first == Path::new("-") => PathBuf::from("-"),
+            None => PathBuf::from(first.file_stem().unwrap_or_default()).with_extension("wasm"),
+        };
+        for input in inputs {
+            if output != Path::new("-") && same_path(input, &output) {
+                let error = match self.output {
+                    Some(_) => Error::usage(format!("{} is an input and the output", output.display())),
+                    None => Error::usage(format!("the output would replace the input {}", output.display())),
+                };
+                return Err(error.help("give another file with -o"));
+            }
+        }
+        Ok(output)
+    }
+
+    fn lone_module(&self, path: PathBuf, language: Language) -> Result<Work> {
+        if let Some(item) = self.items.iter().find(|item| !matches!(item, Item::Linker(_))) {
+            let (Item::Source(other, _) | Item::Object(other)) = item else {
+                return Err(Error::internal("a linker word was taken for an input"));
+            };
+            return Err(Error::usage(format!("{} cannot be linked with {}", path.display(), other.display()))
+                .cause("a finished module is built alone")
+                .help("give sources, .o and .a together, or one .wat or .wasm"));
+        }
+        let linked = !self.exports.is_empty() || !self.emcc_exports.is_empty() || self.export_all;
+        let memory = self.stack.or(self.initial).or(self.maximum).is_some() || self.growth.is_some();
+        let option = match &self.program_option {
+            Some(option) => option.as_str(),
+            None if linked => "an export",
+            None if memory => "a memory size",
+            None => return Ok(Work::Module(path, language)),
+        };
+        Err(Error::usage(format!("{option} has no meaning for {}", path.display()))
+            .cause("it is for compiling or linking, and a module is neither compiled nor linked")
+            .help(format!("wbuild {} {} -o OUTPUT", path.display(), self.level.name())))
+    }
+
+    fn program(&mut self, target: &Target, debug: Debug) -> Result<Program> {
+        let cxx = self.items.iter().any(|i| matches!(i, Item::Source(_, l) if l.is_cxx()));
+        let exceptions = ["-fexceptions", "-fcxx-exceptions", "-fwasm-exceptions"];
+        self.compile_args.retain(|arg| arg.to_str() != Some("-fno-exceptions"));
+        if let Some(flag) = self.compile_args.iter().find(|a| exceptions.iter().any(|e| a.to_str() == Some(e))) {
+            if cxx {
+                return Err(Error::usage(format!("{} has no effect yet", flag.to_string_lossy()))
+                    .cause("C++ exceptions are not built yet")
+                    .help("leave it out and compile without exceptions; a throw is then an error of the compiler"));
+            }
+        }
+        // In C it only asks that frames can be unwound, which wasm has no notion of.
+        self.compile_args.retain(|arg| !exceptions.iter().any(|e| arg.to_str() == Some(e)));
+        let has_sources = self.items.iter().any(|item| matches!(item, Item::Source(..)));
+        let lto = match (self.lto, self.level) {
+            (Some(lto), _) => lto,
+            (None, Level::O0 | Level::O1) => Lto::Off,
+            (None, _) if !has_sources => Lto::Off,
+            (None, Level::O2 | Level::O3 | Level::O4) => Lto::Full,
+            (None, Level::Os | Level::Oz) => Lto::Both,
+        };
+        Ok(Program {
+            memory: self.memory(target)?,
+            items: std::mem::take(&mut self.items),
+            compile_args: std::mem::take(&mut self.compile_args),
+            codegen_args: std::mem::take(&mut self.codegen_args),
+            lto,
+            setjmp: self.setjmp,
+            debug_flag: self.debug.clone().filter(|_| debug == Debug::Full),
+            exports: std::mem::take(&mut self.exports),
+            emcc_exports: std::mem::take(&mut self.emcc_exports),
+            export_all: self.export_all,
+            start_files: !self.no_start_files && target.has_libc,
+            default_libs: !self.no_default_libs,
+            toolchain: std::mem::take(&mut self.toolchain),
+        })
+    }
+
+    fn memory(&self, target: &Target) -> Result<Memory> {
+        let fixed = self.growth == Some(false);
+        let initial = self.initial.or(fixed.then_some(FIXED_MEMORY));
+        let maximum = if fixed { initial } else { self.maximum };
+        for (what, bytes) in [("initial", initial), ("maximum", self.maximum)] {
+            let Some(bytes) = bytes else { continue };
+            if bytes % PAGE != 0 {
+                return Err(Error::usage(format!("the {what} memory of {bytes} bytes is not a whole number of pages"))
+                    .cause("a page of wasm memory has 65536 bytes")
+                    .help(format!("the next size that is: {}", bytes.next_multiple_of(PAGE))));
+            }
+            if bytes > 1 << 32 {
+                return Err(Error::usage(format!("the {what} memory of {bytes} bytes is more than wasm32 can have"))
+                    .help("at most 4GB"));
+            }
+        }
+        if let (Some(initial), Some(maximum)) = (initial, self.maximum) {
+            if maximum < initial {
+                return Err(Error::usage(format!(
+                    "the maximum memory of {maximum} bytes is below the initial {initial}"
+                ))
+                .help("give a larger --max-memory, or a smaller --initial-memory"));
+            }
+        }
+        // wasm-ld wants a multiple of 16; a little more stack than was asked for hurts nobody.
+        let stack = self.stack.unwrap_or(target.stack_size).max(16).min(1 << 32).next_multiple_of(16);
+        Ok(Memory { stack, stack_last: self.stack_last, initial, maximum })
+    }
+}
+
+fn choose<T: Copy>(option: &str, value: &str, choices: &[(&str, T)]) -> Result<T> {
+    choices.iter().find(|(name, _)| *name == value).map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        Error::usage(format!("{option} {value} is not known")).help(format!("one of {}", names.join(", ")))
+    })
+}
+
+/// Whether two spellings name one file, without asking the disk.
+fn same_path(a: &Path, b: &Path) -> bool {
+    let plain = |p: &Path| p.components().filter(|c| *c != std::path::Component::CurDir).collect::<PathBuf>();
+    plain(a) == plain(b)
+}

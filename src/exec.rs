@@ -1,0 +1,129 @@
+//! Runs a plan's commands: compiles what can be compiled at once, then links.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use crate::config::Program;
+use crate::error::{Error, Result};
+use crate::explain::{self, Names};
+use crate::plan::{Compile, Variant};
+use crate::process::{self, Limits};
+use crate::report::{Report, Timing};
+use crate::ui::Ui;
+use crate::{c, output};
+
+/// A linked module, in memory.
+pub struct Linked {
+    pub module: Vec<u8>,
+    /// The objects' files and what they were compiled from, for messages.
+    pub names: Names,
+}
+
+/// Compiles the sources of every variant, as many at once as there are processors. Diagnostics come
+/// in the order of the command line, and of the first variant only.
+pub fn compile(variants: &[Variant], stdin: &[u8], ui: &Ui, report: &mut Report) -> Result<()> {
+    let jobs: Vec<&Compile> = variants.iter().flat_map(|variant| &variant.compile).collect();
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let start = Instant::now();
+    let first = variants.first().map_or(0, |variant| variant.compile.len());
+    let results = parallel(&jobs, |job| {
+        ui.progress(format!("compiling {}", job.source.display()));
+        ui.verbose(job.command.shell());
+        let input = if job.source.as_os_str() == "-" { stdin } else { &[] };
+        job.command.run_with_input(input, Limits::default())
+    });
+    let mut failed: Vec<PathBuf> = Vec::new();
+    let mut diagnostics = String::new();
+    for (index, (job, result)) in jobs.iter().zip(results).enumerate() {
+        let output = result?;
+        if index < first {
+            diagnostics.push_str(&output.stderr);
+        }
+        if !output.status.success() && !failed.contains(&job.source) {
+            if index >= first {
+                diagnostics.push_str(&output.stderr);
+            }
+            failed.push(job.source.clone());
+        }
+    }
+    let names: Vec<String> = jobs[..first].iter().map(|job| job.source.display().to_string()).collect();
+    report.stage(Timing {
+        name: format!("compile {}", names.join(" ")),
+        start,
+        before: None,
+        after: None,
+        note: (jobs.len() > first).then(|| format!("{} ways", variants.len())),
+    });
+    let Some(source) = failed.first() else {
+        ui.diagnostics(&diagnostics);
+        return Ok(());
+    };
+    let others = match failed.len() {
+        1 => String::new(),
+        2 => " and 1 other".to_string(),
+        n => format!(" and {} others", n - 1),
+    };
+    let mut error = Error::build(format!("cannot compile {}{others}", source.display()));
+    error.help = c::explain(&diagnostics);
+    Err(error.diagnostics(diagnostics))
+}
+
+/// Links one variant, whose sources have been compiled.
+pub fn link(variant: &Variant, program: &Program, ui: &Ui, report: &mut Report) -> Result<Linked> {
+    let start = Instant::now();
+    ui.progress("linking");
+    ui.verbose(variant.link.command.shell());
+    let names: Names = variant.compile.iter().map(|c| (c.object.clone(), c.source.clone())).collect();
+    let linked = variant.link.command.run(Limits::default())?;
+    if !linked.status.success() {
+        return Err(explain::link(&linked.stderr, &names, program));
+    }
+    ui.diagnostics(&explain::readable(&linked.stderr, &names));
+    let module = output::read(&variant.link.module)?;
+    report.stage(Timing { name: "link".to_string(), start, before: None, after: Some(module.len()), note: None });
+    Ok(Linked { module, names })
+}
+
+/// Maps `work` over `jobs` on every processor, and keeps their order.
+pub fn parallel<J: Sync, R: Send>(jobs: &[J], work: impl Fn(&J) -> R + Sync) -> Vec<R> {
+    if let [job] = jobs {
+        return vec![work(job)];
+    }
+    let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(jobs.len()));
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get()).min(jobs.len());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((index, job)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    jobs.get(index).map(|job| (index, job))
+                } {
+                    let result = work(job);
+                    results.lock().unwrap_or_else(|e| e.into_inner()).push((index, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().unwrap_or_else(|e| e.into_inner());
+    results.sort_by_key(|(index, _)| *index);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The folder of intermediate files, with room for each variant's.
+pub fn prepare(scratch: &process::Scratch, variants: &[Variant]) -> Result<()> {
+    for variant in variants {
+        if let Some(folder) = variant.link.module.parent().filter(|folder| *folder != scratch.path()) {
+            std::fs::create_dir_all(folder).map_err(|e| {
+                Error::build(format!("cannot make {}", folder.display()))
+                    .cause(e)
+                    .help("set TMPDIR to a folder that can be written")
+            })?;
+        }
+    }
+    Ok(())
+}

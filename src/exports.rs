@@ -1,0 +1,86 @@
+//! Exports that only objects can tell: what `EMSCRIPTEN_KEEPALIVE` marks, and which of emcc's two
+//! spellings of a name exists.
+
+use std::collections::BTreeSet;
+
+use wasmparser::{BinaryReader, KnownCustom, Linking, Parser, Payload, SymbolFlags, SymbolInfo};
+
+use crate::config::{Config, Entry, Program};
+use crate::error::{Error, Result};
+use crate::plan::Variant;
+use crate::{bitcode, output, settings};
+
+/// The functions that the sources mark `used` with default visibility, as `EMSCRIPTEN_KEEPALIVE`
+/// does. emcc's linker exports them by itself; for WASI wasm-ld must be told.
+pub fn kept_alive(variant: &Variant) -> Result<Vec<String>> {
+    let mut names = BTreeSet::new();
+    for compile in &variant.compile {
+        let object = output::read(&compile.object)?;
+        match bitcode::used_functions(&object) {
+            Some(used) => names.extend(used),
+            None => names.extend(used_functions(&object)),
+        }
+    }
+    Ok(names.into_iter().collect())
+}
+
+/// Looks after the link which spellings of EXPORTED_FUNCTIONS there are. A name that is not there
+/// in either is an error; where both are, the one with the underscore is not meant and is returned.
+pub fn settle(module: &[u8], config: &Config, program: &Program) -> Result<Option<Vec<String>>> {
+    let mut unwanted = Vec::new();
+    let mut missing = Vec::new();
+    if program.emcc_exports.is_empty() {
+        return Ok(None);
+    }
+    let exports = exports(module);
+    for name in &program.emcc_exports {
+        let bare = settings::bare(name);
+        if matches!(bare, "main") && config.entry == Entry::Command {
+            continue;
+        }
+        let given = program.emcc_exports.iter().any(|other| settings::bare(other) == name);
+        match (exports.contains(bare), bare != name && exports.contains(name)) {
+            (true, true) if !given && !program.exports.contains(name) && !program.export_all => {
+                unwanted.push(name.clone())
+            }
+            (false, false) => missing.push(name.as_str()),
+            _ => {}
+        }
+    }
+    if !missing.is_empty() {
+        return Err(Error::build(format!("EXPORTED_FUNCTIONS names what is not defined: {}", missing.join(", ")))
+            .help("check the spelling: C's add is _add or add; a C++ function needs extern \"C\""));
+    }
+    Ok((!unwanted.is_empty()).then_some(unwanted))
+}
+
+fn exports(module: &[u8]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for payload in Parser::new(0).parse_all(module).map_while(|p| p.ok()) {
+        if let Payload::ExportSection(section) = payload {
+            names.extend(section.into_iter().map_while(|e| e.ok()).map(|e| e.name.to_string()));
+        }
+    }
+    names
+}
+
+/// Of a wasm object, from its linking section.
+fn used_functions(object: &[u8]) -> Vec<String> {
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(object).map_while(|p| p.ok()) {
+        let Payload::CustomSection(section) = payload else { continue };
+        let KnownCustom::Linking(linking) = section.as_known() else { continue };
+        for part in linking.into_iter().map_while(|p| p.ok()) {
+            let Linking::SymbolTable(symbols) = part else { continue };
+            for symbol in symbols.into_iter().map_while(|s| s.ok()) {
+                let SymbolInfo::Func { flags, name: Some(name), .. } = symbol else { continue };
+                let away = SymbolFlags::UNDEFINED | SymbolFlags::VISIBILITY_HIDDEN | SymbolFlags::BINDING_LOCAL;
+                if flags.contains(SymbolFlags::NO_STRIP) && !flags.intersects(away) {
+                    names.push(name.to_string());
+                }
+            }
+        }
+    }
+    let _ = BinaryReader::new(object, 0);
+    names
+}

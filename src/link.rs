@@ -1,0 +1,169 @@
+//! The link: wasm-ld's command line. clang never links for us, because it would run whatever
+//! wasm-opt lies on PATH.
+//!
+//! Links are made without `--emit-relocs` for now: nothing reads relocations yet, and they cost
+//! time and a parse.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::c;
+use crate::config::{Config, Entry, Lto, Program, Setjmp};
+use crate::plan::{self, Place};
+use crate::process::Command;
+use crate::settings;
+use crate::toolchain::Toolchain;
+
+/// Something on the linker's command line, in its place.
+pub enum Part {
+    File(PathBuf),
+    Words(Vec<OsString>),
+}
+
+/// The command that links `parts` into `module`.
+pub fn command(
+    parts: &[Part],
+    lto: Lto,
+    module: &Path,
+    config: &Config,
+    program: &Program,
+    toolchain: &Toolchain,
+    place: &Place,
+) -> Command {
+    let mut command = Toolchain::command(&toolchain.wasm_ld);
+    command.args(["-m", "wasm32", "--error-limit=0"]);
+    command.args(toolchain.library_dirs.iter().map(|d| flag("-L", d)));
+    memory(&mut command, program, toolchain);
+    exports(&mut command, config, program);
+    if lto != Lto::Off {
+        command.args(optimize(config)).args(plan::codegen(program));
+    }
+    match config.entry {
+        Entry::None => drop(command.arg("--no-entry")),
+        // A reactor's start function is called by its host, once.
+        Entry::Reactor => drop(command.args(["--entry", "_initialize"])),
+        Entry::Command => {}
+    }
+    let libc = config.target.has_libc && program.default_libs;
+    if program.start_files {
+        match config.entry {
+            Entry::Command => drop(command.args(&toolchain.crt_command)),
+            Entry::Reactor => drop(command.args(&toolchain.crt_reactor)),
+            Entry::None => {}
+        }
+    }
+    let mut cxx = program.items.iter().any(|i| matches!(i, crate::config::Item::Source(_, l) if l.is_cxx()));
+    for part in parts {
+        match part {
+            Part::File(path) => drop(command.arg(path)),
+            Part::Words(words) => {
+                for word in words {
+                    match word.to_str() {
+                        Some("-lstdc++" | "-lc++" | "-lc++abi" | "-lsupc++") => cxx = true,
+                        // gcc's own; compiler-rt stands for it.
+                        Some("-lgcc" | "-lgcc_s" | "-lgcc_eh") => {}
+                        _ => drop(command.arg(word)),
+                    }
+                }
+            }
+        }
+    }
+    if libc {
+        if cxx {
+            command.args(["-lc++", "-lc++abi"]);
+        }
+        if program.setjmp != Setjmp::Lowered {
+            command.arg("-lsetjmp");
+        }
+        command.arg("-lc");
+    }
+    if program.default_libs {
+        own_objects(&mut command, config, program, place);
+        command.args(&toolchain.builtins);
+    }
+    command.arg("-o").arg(module);
+    command
+}
+
+fn memory(command: &mut Command, program: &Program, toolchain: &Toolchain) {
+    command.args(["-z", &format!("stack-size={}", program.memory.stack)]);
+    match program.memory.stack_last {
+        // The stack first: an overflow runs below address 0 and traps, and spoils no data.
+        false => drop(command.arg("--stack-first")),
+        // Before version 22 it was last unless told otherwise.
+        true if toolchain.llvm_major >= 22 => drop(command.arg("--no-stack-first")),
+        true => {}
+    }
+    if let Some(bytes) = program.memory.initial {
+        command.arg(format!("--initial-memory={bytes}"));
+    }
+    if let Some(bytes) = program.memory.maximum {
+        command.arg(format!("--max-memory={bytes}"));
+    }
+}
+
+fn exports(command: &mut Command, config: &Config, program: &Program) {
+    for name in &program.exports {
+        command.arg(format!("--export={name}"));
+    }
+    for name in &program.emcc_exports {
+        // `_main` only says that main is wanted, and it is called by the entry.
+        if matches!(name.as_str(), "_main" | "main") && config.entry == Entry::Command {
+            continue;
+        }
+        // Which of both spellings exists is known to the linker alone; `exports::settle` looks
+        // afterwards. `--undefined` brings in the archive's member, as for malloc.
+        let bare = settings::bare(name);
+        let both = [bare, name.as_str()];
+        for symbol in if bare == name { &both[..1] } else { &both[..] } {
+            command.arg(format!("--undefined={symbol}")).arg(format!("--export-if-defined={symbol}"));
+        }
+    }
+    if program.export_all {
+        command.arg("--export-all");
+    }
+}
+
+fn optimize(config: &Config) -> [String; 1] {
+    use crate::config::Level;
+    let level = match config.level {
+        Level::O0 => 0,
+        Level::O1 => 1,
+        Level::O2 | Level::Os | Level::Oz => 2,
+        Level::O3 | Level::O4 => 3,
+    };
+    [format!("--lto-O{level}")]
+}
+
+/// wbuild's own objects. They are objects and no archive, because code that LTO generates refers to
+/// them only after the linker has chosen its files; what nobody uses, --gc-sections takes out.
+fn own_objects(command: &mut Command, config: &Config, program: &Program, place: &Place) {
+    if !config.target.has_libc {
+        command.args(&place.runtime.mem);
+    }
+    if c::needs_setjmp_runtime(program) {
+        command.arg(&place.runtime.sjlj);
+    }
+}
+
+fn flag(name: &str, path: &Path) -> OsString {
+    let mut word = OsString::from(name);
+    word.push(path);
+    word
+}
+
+/// Adds exports to a finished command line.
+pub fn export(command: &mut Command, names: &[String]) {
+    for name in names {
+        command.arg(format!("--export={name}"));
+    }
+}
+
+/// Takes out what [`command`] added for one of emcc's spellings.
+pub fn unexport(command: &mut Command, names: &[String]) {
+    let unwanted = |word: &OsString, name: &String| {
+        let word = word.to_string_lossy();
+        word.strip_prefix("--export-if-defined=").or(word.strip_prefix("--undefined=")) == Some(name)
+    };
+    command.args.retain(|word| !names.iter().any(|name| unwanted(word, name)));
+}

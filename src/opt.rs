@@ -1,0 +1,146 @@
+//! `wbuild opt`: a finished module through the stages of a build, or through passes by name.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use wbuild_passes::{Kind, kind};
+
+use crate::config::{Debug, Level};
+use crate::error::{Error, Result};
+use crate::pipeline::{self, Options, Origin};
+use crate::report::{Report, Timing};
+use crate::ui::{Ui, Verbosity};
+use crate::{output, wasm, wat};
+
+/// Optimize a finished module
+///
+/// Exports and imports stay as they are, and the output is never larger than the input. Nothing is
+/// hardened.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The module, .wasm or .wat, or - for standard input
+    #[arg(value_name = "IN", required_unless_present = "list_passes")]
+    input: Option<PathBuf>,
+    /// Where the result goes, or - for standard output
+    #[arg(short, value_name = "OUT", required_unless_present = "list_passes")]
+    output: Option<PathBuf>,
+    /// How hard, and for what: 0, 1, 2 (default), 3, 4, s or z
+    #[arg(short = 'O', value_name = "LEVEL")]
+    level: Option<String>,
+    /// Run these passes, in this order, and no others
+    #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "level")]
+    passes: Option<Vec<String>>,
+    /// Print every pass and what it does
+    #[arg(long)]
+    list_passes: bool,
+    /// Validate after every pass, so that an error names the pass
+    #[arg(long)]
+    verify_each: bool,
+    /// Which Binaryen: builtin, off, or the path of a wasm-opt
+    #[arg(long, value_name = "off|builtin|PATH", default_value = "builtin")]
+    binaryen: String,
+    /// Keep names, and DWARF where no code changes; -g1 keeps names only
+    #[arg(short = 'g')]
+    debug: bool,
+    /// What -g1 is read as.
+    #[arg(long, hide = true)]
+    names: bool,
+    /// Write stages, times and sizes as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Print every stage with its time
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
+    /// Print errors only
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Args {
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        }
+    }
+}
+
+/// Does what the command line says.
+pub fn command(args: &Args, ui: &Ui) -> Result<()> {
+    if args.list_passes {
+        return list();
+    }
+    let (Some(input), Some(target)) = (&args.input, &args.output) else {
+        return Err(Error::usage("opt needs an input and -o OUT").help("wbuild opt IN -o OUT"));
+    };
+    let level = Level::parse(args.level.as_deref().unwrap_or("2"))?;
+    let options = Options {
+        level,
+        debug: match (args.names, args.debug) {
+            (true, _) => Debug::Names,
+            (_, true) => Debug::Full,
+            _ => Debug::None,
+        },
+        binaryen: args.binaryen.parse().unwrap_or_default(),
+        origin: Origin::Opt,
+        verify_each: args.verify_each,
+    };
+    let name = if input == Path::new("-") { "standard input".to_string() } else { input.display().to_string() };
+    let mut report = Report::new("", level.name());
+    let start = Instant::now();
+    let bytes = output::read(input)?;
+    let before = match kind(&bytes) {
+        Kind::Text => wat::parse(input, bytes)?,
+        _ => bytes,
+    };
+    wasm::check(&name, &before)?;
+    report.stage(Timing { name: "read".to_string(), start, before: None, after: Some(before.len()), note: None });
+    let after = match &args.passes {
+        Some(names) => named(&name, &before, names, args.verify_each, &mut report)?,
+        None => {
+            let after = pipeline::run(&name, before.clone(), &pipeline::stages(&options), &options, ui, &mut report)?;
+            // Each stage keeps this by itself; a promise is worth a second look.
+            if after.len() <= before.len() { after } else { before }
+        }
+    };
+    ui.clear();
+    output::write(target, &after)?;
+    report.finish(target, &after);
+    report.lines().iter().for_each(|line| ui.verbose(line));
+    match &args.json {
+        Some(path) => report.write(path),
+        None => Ok(()),
+    }
+}
+
+/// Runs passes that were asked for by name: whatever they do is what was wanted.
+fn named(name: &str, module: &[u8], passes: &[String], verify_each: bool, report: &mut Report) -> Result<Vec<u8>> {
+    let mut found = Vec::new();
+    for pass in passes {
+        found.push(wbuild_passes::find(pass).map_err(|e| pipeline::explain(e, name))?);
+    }
+    let start = Instant::now();
+    let after = wbuild_passes::run(module, &found, &wbuild_passes::Options { verify_each })
+        .map_err(|e| pipeline::explain(e, name))?;
+    report.stage(Timing {
+        name: passes.join(","),
+        start,
+        before: Some(module.len()),
+        after: Some(after.len()),
+        note: None,
+    });
+    Ok(after)
+}
+
+fn list() -> Result<()> {
+    let mut text = String::new();
+    let width = wbuild_passes::registry().iter().map(|pass| pass.name.len()).max().unwrap_or(0);
+    for pass in wbuild_passes::registry() {
+        text.push_str(&format!("{:width$}  {}\n", pass.name, pass.summary));
+    }
+    // A reader that has seen enough, such as head, is no error.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! What a build did: for `-v` while it runs, and as JSON for `--json`.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::output;
+use crate::toolchain::Tool;
+
+/// Everything worth knowing about a finished build.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    wbuild: &'static str,
+    target: String,
+    level: String,
+    output: PathBuf,
+    size: usize,
+    sha256: String,
+    /// Of linkings that were tried, the one that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept: Option<String>,
+    hardened: bool,
+    /// Why another run could come out otherwise; empty where it cannot.
+    not_reproducible: Vec<String>,
+    tools: Vec<Tool>,
+    stages: Vec<Stage>,
+    milliseconds: f64,
+    #[serde(skip)]
+    start: Instant,
+}
+
+/// A stage that has just ended.
+pub struct Timing {
+    pub name: String,
+    pub start: Instant,
+    /// Sizes of the module, where there is one.
+    pub before: Option<usize>,
+    pub after: Option<usize>,
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Stage {
+    name: String,
+    milliseconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_before: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_after: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+impl Report {
+    /// An empty report; the clock starts.
+    pub fn new(target: &str, level: &str) -> Report {
+        Report {
+            wbuild: env!("CARGO_PKG_VERSION"),
+            target: target.to_string(),
+            level: level.to_string(),
+            output: PathBuf::new(),
+            size: 0,
+            sha256: String::new(),
+            kept: None,
+            // Hardening is not built yet, and a report does not promise what was not done.
+            hardened: false,
+            not_reproducible: Vec::new(),
+            tools: Vec::new(),
+            stages: Vec::new(),
+            milliseconds: 0.0,
+            start: Instant::now(),
+        }
+    }
+
+    /// A report for one of several ways to link; [`Report::take`] brings it home.
+    pub fn branch(&self) -> Report {
+        Report { start: self.start, ..Report::new(&self.target, &self.level) }
+    }
+
+    /// Takes over what a branch saw, under its name.
+    pub fn take(&mut self, branch: Report, name: &str) {
+        self.not_reproducible.extend(branch.not_reproducible);
+        self.stages.extend(branch.stages.into_iter().map(|stage| Stage {
+            name: if name.is_empty() { stage.name } else { format!("{name}: {}", stage.name) },
+            ..stage
+        }));
+    }
+
+    pub fn stage(&mut self, timing: Timing) {
+        self.stages.push(Stage {
+            name: timing.name,
+            milliseconds: milliseconds(timing.start),
+            size_before: timing.before,
+            size_after: timing.after,
+            note: timing.note,
+        });
+    }
+
+    pub fn tools(&mut self, tools: &[Tool]) {
+        self.tools.extend_from_slice(tools);
+    }
+
+    pub fn not_reproducible(&mut self, why: String) {
+        self.not_reproducible.push(why);
+    }
+
+    pub fn kept(&mut self, name: &str) {
+        self.kept = Some(name.to_string());
+    }
+
+    /// The build is done, and this is what it made.
+    pub fn finish(&mut self, output: &Path, module: &[u8]) {
+        self.output = output.to_path_buf();
+        self.size = module.len();
+        self.sha256 = Sha256::digest(module).iter().map(|byte| format!("{byte:02x}")).collect();
+        self.milliseconds = milliseconds(self.start);
+    }
+
+    /// One line for each stage, for `-v`.
+    pub fn lines(&self) -> Vec<String> {
+        let size = |stage: &Stage| match (stage.size_before, stage.size_after) {
+            (Some(before), Some(after)) => format!("  {before} -> {after} bytes"),
+            (None, Some(after)) => format!("  {after} bytes"),
+            _ => String::new(),
+        };
+        let note = |stage: &Stage| stage.note.as_ref().map_or(String::new(), |note| format!("  ({note})"));
+        let mut lines: Vec<String> = self
+            .stages
+            .iter()
+            .map(|s| format!("{:>9.1} ms  {}{}{}", s.milliseconds, s.name, size(s), note(s)))
+            .collect();
+        lines.push(format!("{:>9.1} ms  in all  {} bytes", self.milliseconds, self.size));
+        lines
+    }
+
+    /// Writes the report as JSON.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|e| Error::internal("cannot write the report as JSON").cause(e))?;
+        output::write(path, (text + "\n").as_bytes())
+    }
+}
+
+fn milliseconds(start: Instant) -> f64 {
+    (start.elapsed().as_secs_f64() * 1e4).round() / 10.0
+}
