@@ -82,6 +82,17 @@ fn passes_do_what_the_snapshots_show() {
 }
 
 #[test]
+fn every_snapshot_belongs_to_a_case() {
+    for folder in folders(&root().join("snapshots/passes")) {
+        let pass = folder.file_name().unwrap().to_owned();
+        for snapshot in self::folders(&folder) {
+            let case = root().join("testdata/passes").join(&pass).join(snapshot.file_stem().unwrap());
+            assert!(case.with_extension("wat").is_file(), "{} has no case", snapshot.display());
+        }
+    }
+}
+
+#[test]
 fn every_pass_has_a_case_where_it_fires_and_one_where_it_must_not() {
     let cases: Vec<_> = cases().iter().map(|path| read(path)).collect();
     for pass in wbuild_passes::registry() {

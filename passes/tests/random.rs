@@ -2,7 +2,7 @@
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module as Smith};
-use wbuild_passes::{Encodings, Module, Options, Pass, find, registry, run, validate, wasm_encoder};
+use wbuild_passes::{DebugInfo, Encodings, Module, Options, Pass, find, registry, run, validate, wasm_encoder};
 
 /// A generator of numbers with a fixed seed, so that every run of the tests sees the same modules.
 struct Numbers(u64);
@@ -58,6 +58,15 @@ fn for_each_module(count: u64, check: impl Fn(u64, &[u8])) {
     assert!(seen * 10 >= count * 9, "only {seen} of {count} seeds gave a module");
 }
 
+/// The contents of the code section.
+fn code(bytes: &[u8]) -> Option<&[u8]> {
+    use wbuild_passes::wasmparser::{Parser, Payload};
+    Parser::new(0).parse_all(bytes).find_map(|payload| match payload {
+        Ok(Payload::CodeSectionStart { range, .. }) => bytes.get(range),
+        _ => None,
+    })
+}
+
 fn passes(names: &[&str]) -> Vec<&'static Pass> {
     names.iter().map(|name| find(name).unwrap()).collect()
 }
@@ -82,12 +91,15 @@ fn shortest_encodings_of_short_modules_are_the_same_size_or_smaller_and_valid() 
 }
 
 #[test]
-fn every_pass_gives_valid_modules_that_are_not_larger_and_that_it_leaves_alone() {
+fn every_pass_gives_valid_modules_that_are_not_larger_and_that_it_then_leaves_alone() {
     for_each_module(1000, |seed, bytes| {
         for pass in registry() {
             let once = run(bytes, &[pass], &Options::default());
             let once = once.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             assert!(once.len() <= bytes.len(), "seed {seed}, {}: {} became {}", pass.name, bytes.len(), once.len());
+            if pass.debug_info == DebugInfo::Keeps {
+                assert!(code(bytes) == code(&once), "seed {seed}: {} changes code", pass.name);
+            }
             let twice = run(&once, &[pass], &Options::default()).unwrap();
             assert!(once == twice, "seed {seed}: a second {} changes more", pass.name);
         }

@@ -16,6 +16,7 @@ mod items;
 mod names;
 mod parse;
 mod remap;
+mod sections;
 mod types;
 
 pub use arena::{Arena, DataId, ElementId, FuncId, GlobalId, Id, MemoryId, TableId, TagId, TypeId};
