@@ -107,6 +107,58 @@ fn fifty_thousand_nested_blocks_go_through() {
     exercise(&with_body(&[&[0][..], &[0x02, 0x40].repeat(depth)].concat()));
 }
 
+/// Would take hours if anything were done for every pair of them.
+#[test]
+fn tens_of_thousands_of_everything_go_through() {
+    use wasm_encoder::*;
+    use wbuild_passes::wasm_encoder;
+    let count = 90_000;
+    let results = [ValType::I32, ValType::I64, ValType::F32, ValType::F64];
+    let (mut types, mut imports, mut functions) = (TypeSection::new(), ImportSection::new(), FunctionSection::new());
+    let (mut globals, mut elements, mut data) = (GlobalSection::new(), ElementSection::new(), DataSection::new());
+    let (mut code, mut hints) = (CodeSection::new(), vec![1]);
+    types.ty().function([], []);
+    types.ty().function([ValType::I32], []);
+    let reference = GlobalType { val_type: ValType::Ref(RefType::FUNCREF), mutable: false, shared: false };
+    for i in 0..count {
+        types.ty().function([ValType::I32], [results[i as usize % 4]]);
+        imports.import("same", &i.to_string(), EntityType::Function(0));
+        globals.global(reference, &ConstExpr::ref_func(count + i));
+        elements.active(None, &ConstExpr::i32_const(0), Elements::Functions((&[count][..]).into()));
+        data.active(0, &ConstExpr::i32_const(i as i32 * 3 % 65_000), [0, 0]);
+        // Each takes a reference that only the next global's initializer declares.
+        functions.function(0);
+        let mut body = Function::new([]);
+        body.instruction(&Instruction::RefFunc(count + (i + 1) % count)).instruction(&Instruction::Drop);
+        code.function(body.instruction(&Instruction::End));
+    }
+    functions.function(1);
+    let mut body = Function::new([]);
+    (2 * count).encode(&mut hints);
+    count.encode(&mut hints);
+    for _ in 0..count {
+        body.instruction(&Instruction::LocalGet(0));
+        (body.byte_len() as u32).encode(&mut hints);
+        hints.extend([1, 1]);
+        body.instruction(&Instruction::If(BlockType::Empty)).instruction(&Instruction::End);
+    }
+    code.function(body.instruction(&Instruction::End));
+    let (mut tables, mut memories, mut exports) = (TableSection::new(), MemorySection::new(), ExportSection::new());
+    let table64 = false;
+    tables.table(TableType { element_type: RefType::FUNCREF, table64, minimum: 1, maximum: None, shared: false });
+    memories.memory(MemoryType { minimum: 1, maximum: None, memory64: false, shared: false, page_size_log2: None });
+    exports.export("m", ExportKind::Memory, 0).export("f", ExportKind::Func, count);
+    exports.export("h", ExportKind::Func, 2 * count);
+    let mut module = wasm_encoder::Module::new();
+    module.section(&types).section(&imports).section(&functions).section(&tables).section(&memories);
+    module.section(&globals).section(&exports).section(&elements);
+    module.section(&CustomSection { name: "metadata.code.branch_hint".into(), data: hints.into() });
+    module.section(&code).section(&data);
+    let bytes = module.finish();
+    validate(&bytes).unwrap();
+    exercise(&bytes);
+}
+
 #[test]
 fn limits_of_the_parser_are_reported_as_such() {
     let error = validate(&with_body(&[1, 0xd1, 0x86, 0x03, 0x7f, 0x0b])).unwrap_err();

@@ -53,7 +53,9 @@ impl Hints {
     /// Takes over what was recorded. A hint at no operator is dropped.
     pub(super) fn moved(&mut self, id: FuncId, moves: Moves) {
         if let Some(hints) = self.0.get_mut(&id) {
-            let new = |old| moves.found.iter().find(|(from, _)| *from == old).map(|&(_, to)| to);
+            // Found in the order of the code, so in order.
+            let at = |old| moves.found.binary_search_by_key(&old, |&(from, _)| from).ok();
+            let new = |old| at(old).and_then(|at| moves.found.get(at)).map(|&(_, to)| to);
             *hints = hints.iter().filter_map(|&(offset, taken)| Some((new(offset)?, taken))).collect();
         }
     }

@@ -201,35 +201,72 @@ fn contents_of(section: &impl wasm_encoder::Section, out: &mut Vec<u8>) {
 }
 
 fn encode_imports(module: &Module<'_>, remap: &mut Remap, out: &mut Vec<u8>) -> Result<(), Error> {
-    let mut entries: Vec<(&Import<'_>, EntityType)> = Vec::new();
+    let mut entries: Vec<Entry<'_>> = Vec::new();
     for item in module.live_imports() {
         let Some(import) = module.import(item) else { continue };
         entries.push((import, entity_type(module, remap, item)?));
     }
-    let mut section = ImportSection::new();
-    let mut rest = entries.as_slice();
-    while let [(first, ty), ..] = rest {
-        let same_module = rest.iter().take_while(|(import, _)| import.module == first.module).count();
-        let same_type = rest[..same_module].iter().take_while(|(_, other)| other == ty).count();
-        // Grouped imports are a proposal: written only into modules that have them already.
-        let (run, imports) = if !module.compact_imports || same_module == 1 {
-            let single = wasm_encoder::Import { module: &first.module, name: &first.name, ty: *ty };
-            (1, wasm_encoder::Imports::Single(single))
-        } else if same_type > 1 {
-            let names: Vec<_> = rest[..same_type].iter().map(|(import, _)| import.name.as_ref()).collect();
-            (same_type, wasm_encoder::Imports::Compact2 { module: &first.module, ty: *ty, names: names.into() })
-        } else {
-            let items: Vec<_> = rest[..same_module]
-                .iter()
-                .map(|(import, ty)| wasm_encoder::ImportCompact { name: &import.name, ty: *ty })
-                .collect();
-            (same_module, wasm_encoder::Imports::Compact1 { module: &first.module, items: items.into() })
-        };
-        section.imports(imports);
-        rest = &rest[run..];
+    let mut best = Vec::new();
+    contents_of(&singly(&entries), &mut best);
+    // Grouped imports are a proposal: written only into modules that have them already.
+    if module.compact_imports {
+        for group in [by_type, by_module] {
+            let mut contents = Vec::new();
+            contents_of(&group(&entries), &mut contents);
+            if contents.len() < best.len() {
+                best = contents;
+            }
+        }
     }
-    contents_of(&section, out);
+    out.append(&mut best);
     Ok(())
+}
+
+type Entry<'m> = (&'m Import<'m>, EntityType);
+
+fn single<'m>((import, ty): &Entry<'m>) -> wasm_encoder::Imports<'m> {
+    wasm_encoder::Imports::Single(wasm_encoder::Import { module: &import.module, name: &import.name, ty: *ty })
+}
+
+fn singly(entries: &[Entry<'_>]) -> ImportSection {
+    let mut section = ImportSection::new();
+    entries.iter().for_each(|entry| {
+        section.imports(single(entry));
+    });
+    section
+}
+
+/// Imports of the same module and type in groups.
+fn by_type(entries: &[Entry<'_>]) -> ImportSection {
+    let mut section = ImportSection::new();
+    for group in entries.chunk_by(|(a, s), (b, t)| a.module == b.module && s == t) {
+        match group {
+            [(first, ty), _, ..] => {
+                let names: Vec<_> = group.iter().map(|(import, _)| import.name.as_ref()).collect();
+                section.imports(wasm_encoder::Imports::Compact2 { module: &first.module, ty: *ty, names: names.into() })
+            }
+            _ => group.iter().fold(&mut section, |section, entry| section.imports(single(entry))),
+        };
+    }
+    section
+}
+
+/// Imports of the same module in groups.
+fn by_module(entries: &[Entry<'_>]) -> ImportSection {
+    let mut section = ImportSection::new();
+    for group in entries.chunk_by(|(a, _), (b, _)| a.module == b.module) {
+        match group {
+            [(first, _), _, ..] => {
+                let items: Vec<_> = group
+                    .iter()
+                    .map(|(import, ty)| wasm_encoder::ImportCompact { name: &import.name, ty: *ty })
+                    .collect();
+                section.imports(wasm_encoder::Imports::Compact1 { module: &first.module, items: items.into() })
+            }
+            _ => group.iter().fold(&mut section, |section, entry| section.imports(single(entry))),
+        };
+    }
+    section
 }
 
 fn entity_type(module: &Module<'_>, remap: &mut Remap, item: Item) -> Result<EntityType, Error> {
