@@ -2,7 +2,9 @@
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, Module as Smith};
-use wbuild_passes::{DebugInfo, Encodings, Module, Options, Pass, find, registry, run, validate, wasm_encoder};
+use wbuild_passes::{
+    DataKind, DebugInfo, Encodings, Module, Options, Pass, find, registry, run, validate, wasm_encoder,
+};
 
 /// A generator of numbers with a fixed seed, so that every run of the tests sees the same modules.
 struct Numbers(u64);
@@ -141,4 +143,35 @@ fn an_edit_that_inserts_everywhere_keeps_modules_valid() {
         let output = module.encode().unwrap();
         validate(&output).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
     });
+}
+
+/// What the segments of a module leave in its first memory.
+fn memory_after_start(bytes: &[u8]) -> Vec<u8> {
+    let mut memory = vec![0; 1 << 16];
+    for (_, data) in Module::parse(bytes).unwrap().data.iter() {
+        let DataKind::Active { offset, .. } = &data.kind else { continue };
+        let start = offset.integer().unwrap() as usize;
+        memory[start..start + data.bytes.len()].copy_from_slice(&data.bytes);
+    }
+    memory
+}
+
+#[test]
+fn trimmed_data_leaves_the_same_memory() {
+    let mut numbers = Numbers(99);
+    let mut below = |bound: u64| numbers.next() % bound;
+    let mut smaller = 0;
+    for round in 0..5000 {
+        let mut wat = String::from("(module (memory (export \"m\") 1)");
+        for _ in 0..below(7) {
+            let bytes: String = (0..below(12)).map(|_| ["\\00", "\\00", "a", "b"][below(4) as usize]).collect();
+            wat += &format!("(data (i32.const {}) \"{bytes}\")", below(20) + 55);
+        }
+        let before = wat::parse_str(wat + ")").unwrap();
+        let after = run(&before, &passes(&["trim-data"]), &Options::default()).unwrap();
+        assert!(memory_after_start(&before) == memory_after_start(&after), "round {round}");
+        assert!(after.len() <= before.len(), "round {round}");
+        smaller += u32::from(after.len() < before.len());
+    }
+    assert!(smaller > 1000, "only {smaller} became smaller");
 }

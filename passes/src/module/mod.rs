@@ -1,12 +1,4 @@
-//! One module in memory: sections as typed vectors, ids that stay valid, bodies raw until a pass edits them.
-//!
-//! - [`Module::parse`] walks the sections once. Function bodies, data and custom sections stay slices of the input.
-//! - Everything refers by id. An id that was read equals the index in the file; what is added gets the next number;
-//!   what is removed leaves a gap. Code is written with ids too, so reading a body needs no translation.
-//! - [`Module::encode`] computes the final indices and rewrites what they touch: bodies, initializers, segments,
-//!   the name section, branch hints. If no index changed, every section and body that no pass changed is copied.
-//! - Debug information that describes code by offset (`.debug_*`, source maps) is kept exactly as long as the code
-//!   section comes out as it went in.
+//! One module in memory: [`Module`], what it holds, and how it is read, edited and written.
 
 mod arena;
 mod edit;
@@ -35,7 +27,38 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use wasm_encoder::{Encode, Instruction};
 
-/// A core module. See the [module documentation](self).
+/// A core module: sections as typed vectors, ids that stay valid, bodies raw until a pass edits them.
+///
+/// - [`Module::parse`] walks the sections once. Function bodies, data and custom sections stay slices of the input.
+/// - Everything refers by id. An id that was read equals the index in the file; what is added gets the next number;
+///   what is removed leaves a gap. Code is written with ids too, so reading a body needs no translation.
+/// - [`Module::encode`] computes the final indices and rewrites what they touch: bodies, initializers, segments,
+///   the name section, branch hints. If no index changed, every section and body that no pass changed is copied.
+/// - Debug information that describes code by offset (`.debug_*`, source maps) is kept exactly as long as the code
+///   section comes out as it went in.
+///
+/// A pass that rewrites code reads it with [`Module::edit`], which copies what is not touched:
+/// ```
+/// use wbuild_passes::{Error, Module, wasm_encoder::Instruction, wasmparser::Operator};
+///
+/// /// Tells the host about every call.
+/// fn announce_calls(module: &mut Module<'_>) -> Result<(), Error> {
+///     let ty = module.types.add_function(&[], &[]);
+///     let hook = module.add_function_import("host", "call", ty);
+///     for id in module.functions.ids() {
+///         let body = module.edit(id, |operator, edit| {
+///             if let Operator::Call { .. } = operator {
+///                 edit.before(&Instruction::Call(hook.0));
+///             }
+///             Ok(())
+///         })?;
+///         if let Some(body) = body {
+///             module.set_body(id, body)?;
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Module<'a> {
     input: &'a [u8],
