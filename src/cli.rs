@@ -29,13 +29,22 @@ enum Subcommand {
     Wat2wasm(wat::Assemble),
     #[command(name = "wasm2wat")]
     Wasm2wat(wat::Disassemble),
-    #[command(subcommand)]
     Toolchain(Toolchain),
+    /// Show which tools were found, where, and which command closes each gap
+    #[command(long_about = "Shows which tools were found, where, which targets they give, and which command closes \
+                      each gap. The status is 0 if a build is possible, else 1.")]
+    Doctor,
 }
 
-/// Install or remove the compiler and the C library
+/// Show, install or remove the compiler and the C library
+#[derive(Debug, clap::Args)]
+struct Toolchain {
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
 #[derive(Debug, clap::Subcommand)]
-enum Toolchain {
+enum Action {
     /// Install what is missing: the WASI sysroot by npm, and a native clang where apt can
     Install {
         /// Do not ask
@@ -144,17 +153,23 @@ fn subcommand(words: &[OsString]) -> i32 {
         },
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
         Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),
-        Subcommand::Toolchain(command) => {
+        Subcommand::Toolchain(Toolchain { action }) => {
             let (places, ui) = (toolchain::Places::of_process(), Ui::new(Verbosity::Normal));
-            let result = match command {
-                Toolchain::Install { yes, archive } => {
+            let result = match action {
+                None => toolchain::list(&places).map(|text| print_to(&mut std::io::stdout().lock(), &text)),
+                Some(Action::Install { yes, archive }) => {
                     let consent = if yes { toolchain::Consent::Given } else { toolchain::Consent::Ask };
                     toolchain::install(&places, &ui, &toolchain::Options { consent, archive })
                 }
-                Toolchain::Remove => toolchain::remove(&places, &ui).map(drop),
+                Some(Action::Remove) => toolchain::remove(&places, &ui),
             };
             ui.clear();
             status(result)
+        }
+        Subcommand::Doctor => {
+            let report = toolchain::doctor(&toolchain::Places::of_process());
+            print_to(&mut std::io::stdout().lock(), &report.text);
+            if report.can_build { 0 } else { 1 }
         }
     }
 }

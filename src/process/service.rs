@@ -3,6 +3,7 @@
 //! The plan's commands stay what a shell would run. A server is only a faster way to run those
 //! that begin with the words of an offer; as many servers run as there are commands at once.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, ExitStatus, Stdio};
@@ -18,6 +19,8 @@ use crate::error::{Error, Result};
 #[derive(Serialize)]
 struct Job<'a> {
     args: Vec<&'a str>,
+    /// Variables that are set for this command alone.
+    env: BTreeMap<&'a str, &'a str>,
     stdin: String,
 }
 
@@ -54,11 +57,11 @@ pub fn offer(words: Vec<OsString>) {
 
 /// Runs the command on a server, if one is on offer for it and nothing asks for a process of its own.
 pub(super) fn run(command: &Command, input: &[u8], limits: Limits) -> Result<Option<Output>> {
-    if limits.time.is_some() || limits.memory.is_some() || !command.env.is_empty() {
+    if limits.time.is_some() || limits.memory.is_some() {
         return Ok(None);
     }
     let start = Instant::now();
-    let (words, args, idle) = {
+    let (words, args, env, idle) = {
         let mut offer = lock(&OFFER);
         let Some(offer) = offer.as_mut() else { return Ok(None) };
         let Some((program, leading)) = offer.words.split_first() else { return Ok(None) };
@@ -67,15 +70,17 @@ pub(super) fn run(command: &Command, input: &[u8], limits: Limits) -> Result<Opt
         }
         // JSON has no words that are not Unicode.
         let args: Option<Vec<&str>> = command.args[leading.len()..].iter().map(|a| a.to_str()).collect();
-        let Some(args) = args else { return Ok(None) };
-        (offer.words.clone(), args, offer.idle.pop())
+        let env: Option<BTreeMap<&str, &str>> =
+            command.env.iter().map(|(name, value)| Some((name.to_str()?, value.to_str()?))).collect();
+        let (Some(args), Some(env)) = (args, env) else { return Ok(None) };
+        (offer.words.clone(), args, env, offer.idle.pop())
     };
     let mut server = match idle {
         Some(server) => server,
         None => Server::start(&words)?,
     };
     let stdin = input.iter().map(|&byte| char::from(byte)).collect();
-    let answer = server.ask(&Job { args, stdin }).map_err(|e| {
+    let answer = server.ask(&Job { args, env, stdin }).map_err(|e| {
         Error::build(format!("{} stopped in the middle of its work", command.program.display()))
             .cause(e)
             .help("look whether memory ran out; -v shows the command, which can be run by hand")

@@ -4,9 +4,9 @@
 //     node hermetic.mjs llvm.wasm clang -O2 -c a.c -o a.o
 //     node hermetic.mjs llvm.wasm --serve
 //
-// A server saves all but the first start: it reads one job a line, {"args": [...], "stdin": "..."},
-// and answers each with one line, {"status": 0, "stdout": "...", "stderr": "..."}. A character of
-// those texts is a byte. It ends with its standard input.
+// A server saves all but the first start: it reads one job a line, {"args": [...], "env": {...},
+// "stdin": "..."}, and answers each with a line, {"status": 0, "stdout": "...", "stderr": "..."}.
+// A character of those three texts is a byte. It ends with its standard input.
 
 import fs from 'node:fs';
 import path from 'node:path';
@@ -50,9 +50,9 @@ class Exit extends Error {
 
 /** One run of a program: its arguments, its open files, its memory. */
 class Run {
-    constructor(args, streams) {
+    constructor(args, streams, environment) {
         this.args = args;
-        this.env = ENVIRONMENT.filter(name => process.env[name] !== undefined).map(name => `${name}=${process.env[name]}`);
+        this.env = ENVIRONMENT.filter(name => environment[name] !== undefined).map(name => `${name}=${environment[name]}`);
         this.folder = process.cwd();
         this.env.push(`PWD=${this.folder}`);
         this.files = [streams.stdin, streams.stdout, streams.stderr, { directory: '/', preopened: '/' }];
@@ -406,7 +406,7 @@ function serve(module) {
             const job = JSON.parse(Buffer.concat(pending).toString());
             pending = [];
             const streams = { stdin: { bytes: Buffer.from(job.stdin, 'latin1') }, stdout: { written: [] }, stderr: { written: [] } };
-            const status = new Run(['llvm', ...job.args], streams).run(module);
+            const status = new Run(['llvm', ...job.args], streams, { ...process.env, ...job.env }).run(module);
             const text = stream => Buffer.concat(stream.written).toString('latin1');
             writeAll(1, Buffer.from(JSON.stringify({ status, stdout: text(streams.stdout), stderr: text(streams.stderr) }) + '\n'), null);
         }
@@ -417,4 +417,7 @@ function serve(module) {
 const [file, ...args] = process.argv.slice(2);
 const module = new WebAssembly.Module(fs.readFileSync(file));
 if (args[0] === '--serve') serve(module);
-else process.exitCode = new Run(['llvm', ...args], { stdin: { fd: 0 }, stdout: { fd: 1 }, stderr: { fd: 2 } }).run(module);
+else {
+    const streams = { stdin: { fd: 0 }, stdout: { fd: 1 }, stderr: { fd: 2 } };
+    process.exitCode = new Run(['llvm', ...args], streams, process.env).run(module);
+}

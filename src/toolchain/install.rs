@@ -98,11 +98,12 @@ pub fn list(places: &Places) -> Result<String> {
     Ok(format!("{}  {}\n", package.version(), package.dir.display()))
 }
 
-/// Removes the installed package. True if there was one.
-pub fn remove(places: &Places, ui: &Ui) -> Result<bool> {
+/// Removes the installed package.
+pub fn remove(places: &Places, ui: &Ui) -> Result<()> {
     let package = Package::place(places)?;
     if !package.dir.exists() {
-        return Ok(false);
+        ui.say(&format!("nothing is installed in {}", places.home()?.display()));
+        return Ok(());
     }
     let home = places.home()?;
     let _lock = lock(&home, ui)?;
@@ -111,7 +112,8 @@ pub fn remove(places: &Places, ui: &Ui) -> Result<bool> {
     let fail = |e| Error::build(format!("cannot remove {}", package.dir.display())).cause(e);
     fs::rename(&package.dir, staging.path().join("removed")).map_err(fail)?;
     staging.close().map_err(fail)?;
-    Ok(true)
+    ui.say(&format!("removed {}", package.dir.display()));
+    Ok(())
 }
 
 fn install_package(places: &Places, ui: &Ui, package: &Package, archive: Option<&Path>) -> Result<()> {

@@ -2,3 +2,4 @@
 
 mod binaryen;
 mod run;
+mod toolchain;
