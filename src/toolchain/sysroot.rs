@@ -58,14 +58,17 @@ fn read(places: &Places, dir: &Path) -> Result<Sysroot> {
             if !dir.join("lib").join(triple).join("libc.a").is_file() {
                 continue;
             }
-            let kind = if package::is_pinned(places, dir) {
-                Kind::Pinned
-            } else if *dir == places.root("usr") {
-                Kind::Debian
+            // `/lib` is mostly a link to `/usr/lib`, so that both `/` and `/usr` are Debian's.
+            let real = |dir: &Path| std::fs::canonicalize(dir.join("lib").join(triple)).ok();
+            let usr = places.root("usr");
+            let (kind, dir) = if package::is_pinned(places, dir) {
+                (Kind::Pinned, dir.clone())
+            } else if real(dir) == real(&usr) {
+                (Kind::Debian, usr)
             } else {
-                Kind::Plain
+                (Kind::Plain, dir.clone())
             };
-            return Ok(Sysroot { kind, dir: dir.clone(), triple });
+            return Ok(Sysroot { kind, dir, triple });
         }
     }
     let error = Error::build(format!("no WASI sysroot in {}", dir.display()));
