@@ -1,9 +1,17 @@
 //! Just enough of LLVM's bitcode to read the symbol table that lies beside a module in it: LTO
 //! objects say only there which functions their sources marked as used.
 
-/// The functions that a bitcode object defines, marks as used and does not hide; `None` if it is
-/// no bitcode.
-pub fn used_functions(object: &[u8]) -> Option<Vec<String>> {
+/// What a symbol table says of one symbol, as far as a link needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Symbol {
+    pub name: String,
+    pub is_undefined: bool,
+    /// Defined, marked as used by the source, and not hidden.
+    pub is_kept_alive: bool,
+}
+
+/// The symbols of a bitcode object; `None` if it is no bitcode.
+pub fn symbols(object: &[u8]) -> Option<Vec<Symbol>> {
     object.strip_prefix(b"BC\xC0\xDE")?;
     // A file whose table cannot be read exports nothing more, and links all the same.
     Some(read(object).unwrap_or_default())
@@ -18,9 +26,10 @@ const VISIBILITY: u32 = 0b11;
 const UNDEFINED: u32 = 1 << 3;
 const USED: u32 = 1 << 7;
 const GLOBAL: u32 = 1 << 10;
-const EXECUTABLE: u32 = 1 << 12;
+/// LLVM's own, such as `llvm.used`.
+const SPECIAL: u32 = 1 << 11;
 
-fn read(object: &[u8]) -> Option<Vec<String>> {
+fn read(object: &[u8]) -> Option<Vec<Symbol>> {
     let (mut symtab, mut strtab) = (None, None);
     let mut bits = Bits { bytes: object, at: 32 };
     while bits.at + 32 <= object.len() * 8 {
@@ -45,16 +54,20 @@ fn read(object: &[u8]) -> Option<Vec<String>> {
     // The header: version, producer, modules, comdats, then the symbols' range.
     let word = |at: usize| Some(u32::from_le_bytes(symtab.get(at..at + 4)?.try_into().ok()?));
     let (offset, count) = (word(7 * 4)? as usize, word(8 * 4)? as usize);
-    let mut names = Vec::new();
+    let mut symbols = Vec::new();
     for symbol in 0..count.min(symtab.len() / 24) {
         let at = offset.checked_add(symbol * 24)?;
         let (name, length, flags) = (word(at)? as usize, word(at + 4)? as usize, word(at + 20)?);
-        let wanted = USED | GLOBAL | EXECUTABLE;
-        if flags & wanted == wanted && flags & (UNDEFINED | VISIBILITY) == 0 {
-            names.push(String::from_utf8(strtab.get(name..name.checked_add(length)?)?.to_vec()).ok()?);
+        if flags & SPECIAL != 0 {
+            continue;
         }
+        symbols.push(Symbol {
+            name: String::from_utf8(strtab.get(name..name.checked_add(length)?)?.to_vec()).ok()?,
+            is_undefined: flags & UNDEFINED != 0,
+            is_kept_alive: flags & (USED | GLOBAL | UNDEFINED | VISIBILITY) == USED | GLOBAL,
+        });
     }
-    Some(names)
+    Some(symbols)
 }
 
 /// The one blob of a block that defines one abbreviation for it and then uses it.
@@ -124,11 +137,11 @@ mod tests {
 
     #[test]
     fn other_files_are_no_bitcode_and_damaged_ones_export_nothing() {
-        assert_eq!(used_functions(b"\0asm\x01\0\0\0"), None);
+        assert_eq!(symbols(b"\0asm\x01\0\0\0"), None);
         for length in 0..64 {
             let mut bytes = b"BC\xC0\xDE".to_vec();
             bytes.extend((0..length).map(|n| (n * 37) as u8));
-            assert_eq!(used_functions(&bytes), Some(vec![]), "{length}");
+            assert_eq!(symbols(&bytes), Some(vec![]), "{length}");
         }
     }
 }

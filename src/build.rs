@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::config::{Config, Lto, Program, Work};
+use crate::config::{Config, Entry, Lto, Program, Work};
 use crate::error::{Error, Result};
 use crate::plan::{self, Place, Plan, Variant};
 use crate::process::Scratch;
@@ -110,6 +110,9 @@ fn finish(
     if let Some(unwanted) = exports::settle(&linked.module, config, program)? {
         link::unexport(&mut variant.link.command, &unwanted);
         linked = exec::link(&variant, program, ui, report)?;
+    }
+    if config.entry == Entry::Command {
+        exports::require_main(&linked.module)?;
     }
     let options = pipeline::Options::of(config);
     let name = config.output.display().to_string();

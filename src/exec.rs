@@ -12,7 +12,7 @@ use crate::plan::{Compile, Variant};
 use crate::process::{self, Limits};
 use crate::report::{Report, Timing};
 use crate::ui::Ui;
-use crate::{c, output};
+use crate::{bitcode, c, output};
 
 /// A linked module, in memory.
 pub struct Linked {
@@ -80,12 +80,26 @@ pub fn link(variant: &Variant, program: &Program, ui: &Ui, report: &mut Report) 
     let names: Names = variant.compile.iter().map(|c| (c.object.clone(), c.source.clone())).collect();
     let linked = variant.link.command.run(Limits::default())?;
     if !linked.status.success() {
-        return Err(explain::link(&linked.stderr, &names, program));
+        return Err(explain::link(&linked.stderr, &names, &bitcode_users(variant), program));
     }
     ui.diagnostics(&explain::readable(&linked.stderr, &names));
     let module = output::read(&variant.link.module)?;
     report.stage(Timing { name: "link".to_string(), start, before: None, after: Some(module.len()), note: None });
     Ok(Linked { module, names })
+}
+
+/// Which sources want which symbols: link time optimization forgets where a use came from.
+fn bitcode_users(variant: &Variant) -> explain::Users {
+    let mut users = explain::Users::new();
+    for compile in &variant.compile {
+        let object = output::read(&compile.object).unwrap_or_default();
+        for symbol in bitcode::symbols(&object).unwrap_or_default() {
+            if symbol.is_undefined {
+                users.entry(symbol.name).or_default().push(compile.source.display().to_string());
+            }
+        }
+    }
+    users
 }
 
 /// Maps `work` over `jobs` on every processor, and keeps their order.

@@ -11,6 +11,12 @@ use crate::error::Error;
 /// Temporary objects, and the sources that they were compiled from.
 pub type Names = Vec<(PathBuf, PathBuf)>;
 
+/// Symbols, and the sources whose bitcode wants them.
+pub type Users = BTreeMap<String, Vec<String>>;
+
+/// What to do where there is no main.
+pub const NO_MAIN: &str = "give a file with main; for a library use --reactor or --no-entry with --export NAME";
+
 /// What is known of symbols that programs want and WASI's C library does not have.
 const KNOWN: &[(&[&str], &str)] = &[
     (&["signal", "raise", "__SIG_IGN", "__SIG_ERR", "psignal", "strsignal"], "_WASI_EMULATED_SIGNAL"),
@@ -73,7 +79,7 @@ const ABSENT: &[(&[&str], &str)] = &[
 ];
 
 /// The error for a link that failed.
-pub fn link(stderr: &str, names: &Names, program: &Program) -> Error {
+pub fn link(stderr: &str, names: &Names, bitcode: &Users, program: &Program) -> Error {
     let text = readable(stderr, names);
     let mut undefined: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut duplicates: Vec<(String, Vec<String>)> = Vec::new();
@@ -83,9 +89,12 @@ pub fn link(stderr: &str, names: &Names, program: &Program) -> Error {
         if let Some((object, symbol)) = line.strip_prefix("error: ").and_then(|l| l.split_once(": undefined symbol: "))
         {
             let users = undefined.entry(symbol.to_string()).or_default();
-            if !users.iter().any(|u| u == object) {
-                users.push(object.to_string());
-            }
+            let objects = match bitcode.get(symbol) {
+                Some(sources) if object.ends_with(".lto.o") => sources.clone(),
+                _ if object.ends_with(".lto.o") => vec!["the optimized program".to_string()],
+                _ => vec![object.to_string()],
+            };
+            users.extend(objects.into_iter().filter(|o| !users.contains(o)).collect::<Vec<_>>());
         } else if let Some(symbol) = line.strip_prefix("error: duplicate symbol: ") {
             duplicates.push((symbol.to_string(), Vec::new()));
         } else if let Some(place) = line.strip_prefix(">>> defined in ") {
@@ -99,6 +108,11 @@ pub fn link(stderr: &str, names: &Names, program: &Program) -> Error {
         }
     }
     let mut error = Error::build("cannot link");
+    // clang writes main a second time, under the name that says which arguments it takes.
+    let main = |symbol: &str| matches!(symbol, "__main_void" | "__main_argc_argv" | "__original_main");
+    if duplicates.iter().any(|(symbol, _)| symbol == "main") {
+        duplicates.retain(|(symbol, _)| !main(symbol));
+    }
     for (symbol, places) in &duplicates {
         error = error.cause(format!("{symbol} is defined twice: in {}", places.join(" and in ")));
     }
@@ -150,7 +164,7 @@ pub fn readable(stderr: &str, names: &Names) -> String {
 fn known(symbol: &str, program: &Program) -> Option<String> {
     let plain = symbol.split('(').next().unwrap_or(symbol);
     if matches!(plain, "main" | "__main_void" | "__main_argc_argv" | "__original_main") {
-        return Some("give a file with main; for a library use --reactor or --no-entry with --export NAME".to_string());
+        return Some(NO_MAIN.to_string());
     }
     if let Some((_, define)) = KNOWN.iter().find(|(symbols, _)| symbols.contains(&plain)) {
         let (_, library) = EMULATIONS.iter().find(|(name, _)| name == define)?;
@@ -162,6 +176,12 @@ fn known(symbol: &str, program: &Program) -> Option<String> {
     if symbol.starts_with("std::") || symbol.starts_with("operator ") || symbol.starts_with("vtable for __cxxabiv1") {
         let cxx = program.items.iter().any(|i| matches!(i, Item::Source(_, l) if l.is_cxx()));
         return (!cxx).then(|| "the objects are C++: add -lc++".to_string());
+    }
+    if symbol.starts_with("__ubsan_") {
+        return Some("add -fsanitize-trap=undefined: there is no runtime that could print what went wrong".to_string());
+    }
+    if symbol.starts_with("__asan_") || symbol.starts_with("__tsan_") || symbol.starts_with("__msan_") {
+        return Some("this sanitizer has no runtime for wasm; compile without it".to_string());
     }
     if symbol.starts_with("emscripten_") {
         return Some("it is emcc's, and needs JavaScript; compile that part out".to_string());
@@ -208,7 +228,7 @@ mod tests {
         let tokens = tokenize(&["a.c".into(), "b.c".into()]).unwrap();
         let Work::Program(program) = Config::resolve(tokens, None).unwrap().work else { unreachable!() };
         let names = vec![("/tmp/x/a.o".into(), "a.c".into()), ("/tmp/x/b.o".into(), "src/b.c".into())];
-        link(stderr, &names, &program).to_string()
+        link(stderr, &names, &Users::new(), &program).to_string()
     }
 
     #[test]

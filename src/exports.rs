@@ -3,22 +3,22 @@
 
 use std::collections::BTreeSet;
 
-use wasmparser::{BinaryReader, KnownCustom, Linking, Parser, Payload, SymbolFlags, SymbolInfo};
+use wasmparser::{KnownCustom, Linking, Name, Parser, Payload, SymbolFlags, SymbolInfo};
 
 use crate::config::{Config, Entry, Program};
 use crate::error::{Error, Result};
 use crate::plan::Variant;
-use crate::{bitcode, output, settings};
+use crate::{bitcode, explain, output, settings};
 
-/// The functions that the sources mark `used` with default visibility, as `EMSCRIPTEN_KEEPALIVE`
-/// does. emcc's linker exports them by itself; for WASI wasm-ld must be told.
+/// What the sources mark `used` with default visibility, as `EMSCRIPTEN_KEEPALIVE` does. emcc's
+/// linker exports it by itself; for WASI wasm-ld must be told.
 pub fn kept_alive(variant: &Variant) -> Result<Vec<String>> {
     let mut names = BTreeSet::new();
     for compile in &variant.compile {
         let object = output::read(&compile.object)?;
-        match bitcode::used_functions(&object) {
-            Some(used) => names.extend(used),
-            None => names.extend(used_functions(&object)),
+        match bitcode::symbols(&object) {
+            Some(symbols) => names.extend(symbols.into_iter().filter(|s| s.is_kept_alive).map(|s| s.name)),
+            None => names.extend(kept_in(&object)),
         }
     }
     Ok(names.into_iter().collect())
@@ -54,6 +54,22 @@ pub fn settle(module: &[u8], config: &Config, program: &Program) -> Result<Optio
     Ok((!unwanted.is_empty()).then_some(unwanted))
 }
 
+/// A program without main links all the same, because the C library only calls it if it is there;
+/// started, it would trap.
+pub fn require_main(module: &[u8]) -> Result<()> {
+    for payload in Parser::new(0).parse_all(module).map_while(|p| p.ok()) {
+        let Payload::CustomSection(section) = payload else { continue };
+        let KnownCustom::Name(names) = section.as_known() else { continue };
+        for name in names.into_iter().map_while(|n| n.ok()) {
+            let Name::Function(functions) = name else { continue };
+            if functions.into_iter().map_while(|n| n.ok()).any(|naming| naming.name == "undefined_weak:main") {
+                return Err(Error::build("cannot link").cause("undefined symbol: main").help(explain::NO_MAIN));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn exports(module: &[u8]) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for payload in Parser::new(0).parse_all(module).map_while(|p| p.ok()) {
@@ -65,7 +81,7 @@ fn exports(module: &[u8]) -> BTreeSet<String> {
 }
 
 /// Of a wasm object, from its linking section.
-fn used_functions(object: &[u8]) -> Vec<String> {
+fn kept_in(object: &[u8]) -> Vec<String> {
     let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(object).map_while(|p| p.ok()) {
         let Payload::CustomSection(section) = payload else { continue };
@@ -73,7 +89,11 @@ fn used_functions(object: &[u8]) -> Vec<String> {
         for part in linking.into_iter().map_while(|p| p.ok()) {
             let Linking::SymbolTable(symbols) = part else { continue };
             for symbol in symbols.into_iter().map_while(|s| s.ok()) {
-                let SymbolInfo::Func { flags, name: Some(name), .. } = symbol else { continue };
+                let (flags, name) = match symbol {
+                    SymbolInfo::Func { flags, name: Some(name), .. } => (flags, name),
+                    SymbolInfo::Data { flags, name, .. } => (flags, name),
+                    _ => continue,
+                };
                 let away = SymbolFlags::UNDEFINED | SymbolFlags::VISIBILITY_HIDDEN | SymbolFlags::BINDING_LOCAL;
                 if flags.contains(SymbolFlags::NO_STRIP) && !flags.intersects(away) {
                     names.push(name.to_string());
@@ -81,6 +101,5 @@ fn used_functions(object: &[u8]) -> Vec<String> {
             }
         }
     }
-    let _ = BinaryReader::new(object, 0);
     names
 }

@@ -79,6 +79,9 @@ pub fn command(
     }
     if program.default_libs {
         own_objects(&mut command, config, program, place);
+        if let (true, Some(builtins)) = (profiles(program), &toolchain.builtins) {
+            command.arg(builtins.with_file_name(file_name(builtins).replace("builtins", "profile")));
+        }
         command.args(&toolchain.builtins);
     }
     command.arg("-o").arg(module);
@@ -144,6 +147,16 @@ fn own_objects(command: &mut Command, config: &Config, program: &Program, place:
     if c::needs_setjmp_runtime(program) {
         command.arg(&place.runtime.sjlj);
     }
+}
+
+/// Whether the program counts what it runs, for profile-guided optimization.
+fn profiles(program: &Program) -> bool {
+    let flags = ["-fprofile-instr-generate", "-fprofile-generate", "-fcs-profile-generate"];
+    program.compile_args.iter().any(|arg| flags.iter().any(|flag| arg.to_string_lossy().starts_with(flag)))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn flag(name: &str, path: &Path) -> OsString {

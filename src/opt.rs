@@ -18,6 +18,7 @@ use crate::{output, wasm, wat};
 /// Exports and imports stay as they are, and the output is never larger than the input. Nothing is
 /// hardened.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "wbuild opt [OPTIONS] IN -o OUT\n       wbuild opt --list-passes")]
 pub struct Args {
     /// The module, .wasm or .wat, or - for standard input
     #[arg(value_name = "IN", required_unless_present = "list_passes")]
@@ -26,7 +27,7 @@ pub struct Args {
     #[arg(short, value_name = "OUT", required_unless_present = "list_passes")]
     output: Option<PathBuf>,
     /// How hard, and for what: 0, 1, 2 (default), 3, 4, s or z
-    #[arg(short = 'O', value_name = "LEVEL")]
+    #[arg(short = 'O', value_name = "LEVEL", overrides_with = "level")]
     level: Option<String>,
     /// Run these passes, in this order, and no others
     #[arg(long, value_name = "A,B", value_delimiter = ',', conflicts_with = "level")]

@@ -9,7 +9,13 @@ use crate::pipeline;
 pub fn check(name: &str, bytes: &[u8]) -> Result<()> {
     let wrong = |what: &str| Error::build(format!("{name} is {what}"));
     Err(match kind(bytes) {
-        Kind::Module => return wbuild_passes::validate(bytes).map_err(|e| pipeline::explain(e, name)),
+        Kind::Module => {
+            return wbuild_passes::validate(bytes).map_err(|e| {
+                let error = pipeline::explain(e, name);
+                let help = "the module is damaged, or what made it is wrong: get it again, or check that tool";
+                if error.help.is_some() { error } else { error.help(help) }
+            });
+        }
         Kind::Relocatable => wrong("an object file: it has a linking section")
             .help(format!("link it: name it .o, then wbuild {}", name.replace(".wasm", ".o"))),
         Kind::DynamicLibrary => wrong("a dynamic library: it has a dylink.0 section")

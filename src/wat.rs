@@ -74,19 +74,21 @@ pub fn disassemble(args: &Disassemble) -> Result<()> {
     output::write(target, text.as_bytes())
 }
 
-/// Assembles WAT; a syntax error shows the line and a caret. Binary input passes through.
+/// Assembles WAT; a syntax error shows the line and a caret.
 pub fn parse(path: &Path, bytes: Vec<u8>) -> Result<Vec<u8>> {
     let name = if path == Path::new("-") { "standard input".to_string() } else { path.display().to_string() };
+    if bytes.starts_with(b"\0asm") {
+        return Err(
+            Error::build(format!("{name} is wasm, not text")).help("it needs no assembling; wbuild wasm2wat prints it")
+        );
+    }
     let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => {
             let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
             let error = Error::build(format!("{name} is not text"))
                 .cause(format!("line {line} is not UTF-8, which WAT is written in"));
-            return Err(match e.as_bytes().starts_with(b"\0asm") {
-                true => error.help("it is wasm already: wbuild takes it as .wasm"),
-                false => error.help("check which file this is"),
-            });
+            return Err(error.help("check which file this is"));
         }
     };
     if text.trim().is_empty() {

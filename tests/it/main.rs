@@ -1,5 +1,8 @@
 //! All integration tests in one program, which saves the time of linking many.
 
 mod binaryen;
+mod build;
+mod cli;
+mod plan;
 mod run;
 mod toolchain;
