@@ -97,7 +97,7 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub enum Work {
     /// Sources, objects and archives, linked together.
-    Program(Program),
+    Program(Box<Program>),
     /// One module, already linked: text or binary.
     Module(PathBuf, Language),
 }
@@ -420,7 +420,7 @@ impl Draft {
         };
         let work = match self.module.take() {
             Some((path, language)) => self.lone_module(path, language)?,
-            None => Work::Program(self.program(target, debug)?),
+            None => Work::Program(Box::new(self.program(target, debug)?)),
         };
         self.notes.dedup();
         Ok(Config {
@@ -512,12 +512,11 @@ impl Draft {
         let cxx = self.items.iter().any(|i| matches!(i, Item::Source(_, l) if l.is_cxx()));
         let exceptions = ["-fexceptions", "-fcxx-exceptions", "-fwasm-exceptions"];
         self.compile_args.retain(|arg| arg.to_str() != Some("-fno-exceptions"));
-        if let Some(flag) = self.compile_args.iter().find(|a| exceptions.iter().any(|e| a.to_str() == Some(e))) {
-            if cxx {
-                return Err(Error::usage(format!("{} has no effect yet", flag.to_string_lossy()))
-                    .cause("C++ exceptions are not built yet")
-                    .help("leave it out and compile without exceptions; a throw is then an error of the compiler"));
-            }
+        let given = self.compile_args.iter().find(|a| exceptions.iter().any(|e| a.to_str() == Some(e)));
+        if let (true, Some(flag)) = (cxx, given) {
+            return Err(Error::usage(format!("{} has no effect yet", flag.to_string_lossy()))
+                .cause("C++ exceptions are not built yet")
+                .help("leave it out and compile without exceptions; a throw is then an error of the compiler"));
         }
         // In C it only asks that frames can be unwound, which wasm has no notion of.
         self.compile_args.retain(|arg| !exceptions.iter().any(|e| arg.to_str() == Some(e)));
@@ -562,16 +561,14 @@ impl Draft {
                     .help("at most 4GB"));
             }
         }
-        if let (Some(initial), Some(maximum)) = (initial, self.maximum) {
-            if maximum < initial {
-                return Err(Error::usage(format!(
-                    "the maximum memory of {maximum} bytes is below the initial {initial}"
-                ))
+        if let (Some(initial), Some(maximum)) = (initial, self.maximum)
+            && maximum < initial
+        {
+            return Err(Error::usage(format!("the maximum memory of {maximum} bytes is below the initial {initial}"))
                 .help("give a larger --max-memory, or a smaller --initial-memory"));
-            }
         }
         // wasm-ld wants a multiple of 16; a little more stack than was asked for hurts nobody.
-        let stack = self.stack.unwrap_or(target.stack_size).max(16).min(1 << 32).next_multiple_of(16);
+        let stack = self.stack.unwrap_or(target.stack_size).clamp(16, 1 << 32).next_multiple_of(16);
         Ok(Memory { stack, stack_last: self.stack_last, initial, maximum })
     }
 }
