@@ -172,10 +172,14 @@ fn fetch(places: &Places, staging: &Path) -> Result<PathBuf> {
         .args(["pack", &spec, "--ignore-scripts", "--silent", "--loglevel=error", "--pack-destination"])
         .arg(staging);
     let out = command.run(Limits::default())?;
+    let full = out.stderr.contains("ENOSPC");
     let fail = |what: String| {
-        Error::build(what).help(format!(
-            "see that `npm view {spec} version` works (network, proxy, registry), then wbuild toolchain install"
-        ))
+        Error::build(what).help(match full {
+            true => full_disk_help(),
+            false => format!(
+                "see that `npm view {spec} version` works (network, proxy, registry), then wbuild toolchain install"
+            ),
+        })
     };
     if !out.status.success() {
         let printed = String::from_utf8_lossy(&out.stdout);
@@ -258,11 +262,13 @@ fn remove_leftovers(home: &Path) {
     }
 }
 
+fn full_disk_help() -> String {
+    format!("free {} MB there, or set WBUILD_HOME to a folder on another disk", 2 * package::INSTALLED_MB)
+}
+
 fn disk_error(what: &str, path: &Path, error: io::Error) -> Error {
     let help = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            format!("free {} MB there, or set WBUILD_HOME to a folder on another disk", 2 * package::INSTALLED_MB)
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full_disk_help(),
         _ => "set WBUILD_HOME to a folder that can be written".to_string(),
     };
     Error::build(format!("cannot {what} {}", path.display())).cause(error).help(help)

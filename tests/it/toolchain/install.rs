@@ -2,6 +2,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use wbuild::toolchain::{Consent, Options, Places};
+use wbuild::ui::{Ui, Verbosity};
+
 use super::{script, stderr, stdout, succeeds, wbuild};
 
 /// An install into a home of its own, with the machine's npm.
@@ -153,4 +156,49 @@ fn a_folder_that_cannot_be_written_is_named_with_what_to_do() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("cannot make the folder"), "{}", stderr(&output));
     assert!(stderr(&output).contains("help: set WBUILD_HOME"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_full_disk_is_said_to_be_full_when_npm_meets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    fake_npm(&home, "echo 'npm error code ENOSPC' >&2; exit 228");
+    let output = install(&home).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("help: free 210 MB there"), "{}", stderr(&output));
+    assert_eq!(listing(&home), ["install.lock"]);
+}
+
+/// A machine with the package and without a clang, where apt knows clang 20 and 21 once its lists
+/// are fetched. Gives what apt-get was told, and what came of it.
+fn install_by_apt(apt_get: &str) -> (String, wbuild::error::Result<()>) {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let known =
+        "printf 'clang-20:\\n  Candidate: 1:20\\nclang-21:\\n  Candidate: 1:21\\nclang-22:\\n  Candidate: (none)\\n'";
+    script(&at("bin/apt-cache"), &format!("[ -e {} ] && {known}\n", at("updated").display()));
+    let log = at("log");
+    let text =
+        format!("echo \"$*\" >> {}\n[ $1 = update ] && : > {}\n{apt_get}\n", log.display(), at("updated").display());
+    script(&at("bin/apt-get"), &text);
+    let home = Places::of_process().home().unwrap();
+    let vars = [("PATH", at("bin")), ("WBUILD_HOME", home), ("WBUILD_CACHE", at("cache"))];
+    let options = Options { consent: Consent::Given, archive: None };
+    let result = wbuild::toolchain::install(&Places::new(vars, folder.path()), &Ui::new(Verbosity::Quiet), &options);
+    (std::fs::read_to_string(log).unwrap_or_default(), result)
+}
+
+#[test]
+fn root_gets_the_newest_native_clang_that_apt_has_and_nobody_else_does() {
+    let (told, result) = install_by_apt("exit 0");
+    result.unwrap();
+    let root = stdout(&succeeds(Command::new("id").arg("-u"))).trim() == "0";
+    let expected = "update\ninstall -y --no-install-recommends clang-21 lld-21 llvm-21\n";
+    assert_eq!(told, if root { expected } else { "" });
+    if root {
+        let (_, result) = install_by_apt("[ $1 = update ] || { echo 'E: no such package' >&2; exit 100; }");
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with("E: no such package\nerror: apt-get failed"), "{error}");
+        assert!(error.contains("help: run that command by hand"), "{error}");
+    }
 }
