@@ -37,6 +37,10 @@ pub fn command(
     exports(&mut command, config, program);
     if lto != Lto::Off {
         command.args(optimize(config)).args(plan::codegen(program));
+        if program.setjmp != Setjmp::Lowered {
+            // clang says it to itself; without it the linker's code generator forgets to catch.
+            command.args(["-mllvm", "-exception-model=wasm"]);
+        }
     }
     match config.entry {
         Entry::None => drop(command.arg("--no-entry")),

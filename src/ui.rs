@@ -1,6 +1,8 @@
 //! The one place that prints: messages on standard error, progress on a terminal, silence elsewhere.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,6 +22,8 @@ pub enum Verbosity {
 #[derive(Debug)]
 pub struct Ui {
     verbosity: Verbosity,
+    /// Notes that were said: two ways of one build need not say the same twice.
+    said: Mutex<BTreeSet<String>>,
     bar: Option<ProgressBar>,
 }
 
@@ -31,7 +35,7 @@ impl Ui {
             bar.set_style(ProgressStyle::with_template("{spinner} {msg} {elapsed}").expect("a valid template"));
             bar
         });
-        Ui { verbosity, bar }
+        Ui { verbosity, said: Mutex::default(), bar }
     }
 
     pub fn verbosity(&self) -> Verbosity {
@@ -53,9 +57,10 @@ impl Ui {
         }
     }
 
-    /// A note worth reading that is no error: `note: ...`.
+    /// A note worth reading that is no error, once: `note: ...`.
     pub fn note(&self, text: impl AsRef<str>) {
-        if self.verbosity > Verbosity::Quiet {
+        let new = self.said.lock().unwrap_or_else(|e| e.into_inner()).insert(text.as_ref().to_string());
+        if new && self.verbosity > Verbosity::Quiet {
             self.line(&format!("note: {}", text.as_ref()));
         }
     }

@@ -129,8 +129,10 @@ fn names_stay_with_g1_and_dwarf_with_g_where_code_is_as_it_was() {
     assert!(custom(&build(folder.path(), &["hello.c", "-g1"])).contains(&"name".to_string()));
     let debug = custom(&build(folder.path(), &["hello.c", "-g", "-O0"]));
     assert!(debug.contains(&".debug_info".to_string()) && debug.contains(&"name".to_string()), "{debug:?}");
-    let output = wbuild(folder.path(), &["hello.c", "-g", "-O2", "-o", "out.wasm"]);
-    assert_eq!(stderr(&output).matches("note: DWARF was dropped").count(), 1, "{}", stderr(&output));
+    for level in ["-O2", "-Oz"] {
+        let output = wbuild(folder.path(), &["hello.c", "-g", level, "-o", "out.wasm"]);
+        assert_eq!(stderr(&output).matches("note: DWARF was dropped").count(), 1, "{}", stderr(&output));
+    }
 }
 
 #[test]
@@ -198,6 +200,23 @@ fn objects_archives_and_several_sources_link_together() {
     run(folder.path(), &[]);
     fails(folder.path(), &["a.c", "sub/b.c"], 1, &["undefined symbol: twice, used by a.c"]);
     fails(folder.path(), &["a.c", "a.c", "t.o", "sub/b.c"], 1, &["main is defined twice"]);
+}
+
+#[test]
+fn setjmp_works_in_every_form() {
+    let source = "#include <setjmp.h>\n#include <stdio.h>\nstatic jmp_buf b;\n\
+        __attribute__((noinline)) static void f(int x) { longjmp(b, x); }\n\
+        int main(void) { int r = setjmp(b); if (!r) f(5); printf(\"%d\\n\", r); return 0; }\n";
+    let folder = folder(&[("a.c", source)]);
+    for level in ["-O0", "-O2", "-Oz"] {
+        build(folder.path(), &["a.c", level, "--standalone"]);
+        assert_eq!(run(folder.path(), &[]), "5\n", "{level}");
+        build(folder.path(), &["a.c", level, "--exceptions=wasm"]);
+        assert_eq!(run(folder.path(), &[]), "5\n", "{level} --exceptions=wasm");
+        // The embedded engine does not run the old form; Node's does.
+        let text = wasmprinter::print_bytes(build(folder.path(), &["a.c", level, "--exceptions=wasm-legacy"])).unwrap();
+        assert!(text.contains("try ") && text.contains("catch"), "{level}: {text}");
+    }
 }
 
 #[test]
