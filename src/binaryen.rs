@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::process::{Command, Limits, Scratch};
 
+mod trouble;
 mod wrap;
 
 /// The first word of the command line that makes wbuild Binaryen's process.
@@ -253,6 +254,9 @@ fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<
     };
     if own && used.contains("exception-handling") && !used.contains("legacy-exceptions") {
         return Ok(Err(Reason::Unsupported("the final form of exceptions".to_string())));
+    }
+    if own && let Some(what) = trouble::find(request.module) {
+        return Ok(Err(Reason::Unsupported(what.to_string())));
     }
     let mut features: Vec<&str> = used.iter().collect();
     features.extend(request.allow);

@@ -148,7 +148,12 @@ fn subcommand(words: &[OsString]) -> i32 {
     match cli.command {
         Subcommand::Opt(args) => status(opt::command(&args, &Ui::new(args.verbosity()))),
         Subcommand::Run(args) => match run::command(&args) {
-            Ok(ended) => ended.status(),
+            Ok(ended) => {
+                if let Some(error) = ended.error() {
+                    print_to(&mut std::io::stderr().lock(), &format!("{error}\n"));
+                }
+                ended.status()
+            }
             Err(e) => status(Err(e)),
         },
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),

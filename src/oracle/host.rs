@@ -9,7 +9,7 @@ use wasmtime::{
     SharedMemory, Store, StoreLimits, Table, Tag, V128, Val, ValType,
 };
 
-use super::{Const, Nans, Options, Side};
+use super::{Nans, Options, Side};
 use crate::engine::Limits;
 use crate::error::{Error, Result};
 
@@ -225,21 +225,20 @@ pub(super) fn arguments(store: &mut Store<Host>, ty: &FuncType, key: &str, seed:
     ty.params().map(|ty| value(&mut *store, &ty, &mut random, nans)).collect()
 }
 
-/// Arguments as they were written. `None`: they do not fit.
-pub(super) fn given(args: &[Const], ty: &FuncType) -> Option<Vec<Val>> {
-    let fits = |(arg, ty): (&Const, ValType)| match (*arg, &ty) {
-        (Const::I32(v), ValType::I32) => Some(Val::I32(v)),
-        (Const::I64(v), ValType::I64) => Some(Val::I64(v)),
-        (Const::F32(v), ValType::F32) => Some(Val::F32(v)),
-        (Const::F64(v), ValType::F64) => Some(Val::F64(v)),
-        (Const::V128(v), ValType::V128) => Some(Val::V128(V128::from(v))),
-        (Const::Null, ValType::Ref(_)) => Val::default_for_ty(&ty),
-        _ => None,
+/// Arguments as they were written, each read as its parameter's type. `None`: they do not fit.
+pub(super) fn given(args: &[String], ty: &FuncType) -> Option<Vec<Val>> {
+    let read = |(arg, ty): (&String, ValType)| match ty {
+        ValType::I32 => arg.parse().ok().or_else(|| arg.parse::<u32>().ok().map(|v| v as i32)).map(Val::I32),
+        ValType::I64 => arg.parse().ok().or_else(|| arg.parse::<u64>().ok().map(|v| v as i64)).map(Val::I64),
+        ValType::F32 => arg.parse::<f32>().ok().map(|v| Val::F32(v.to_bits())),
+        ValType::F64 => arg.parse::<f64>().ok().map(|v| Val::F64(v.to_bits())),
+        ValType::V128 => arg.parse::<u128>().ok().map(|v| Val::V128(V128::from(v))),
+        ValType::Ref(_) => (arg == "null").then(|| Val::default_for_ty(&ty)).flatten(),
     };
     if args.len() != ty.params().len() {
         return None;
     }
-    args.iter().zip(ty.params()).map(fits).collect()
+    args.iter().zip(ty.params()).map(read).collect()
 }
 
 const I32: [i32; 12] = [0, 1, -1, i32::MIN, i32::MAX, 2, 3, 31, 32, 255, 65_535, 65_536];

@@ -147,6 +147,10 @@ fn what_binaryen_116_does_not_know_is_not_given_to_it() {
     let cases = [
         ("(module (memory i64 1))", "memory64"),
         (
+            "(module (func (param i32) (result i32) (local.get 0) (loop (param i32) (result i32))))",
+            "blocks with parameters",
+        ),
+        (
             "(module (func (param v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 0) (local.get 0))))",
             "relaxed-simd",
         ),
@@ -207,7 +211,7 @@ fn a_child_that_fails_in_any_way_leaves_the_module_and_a_reason() {
 #[test]
 fn a_limit_on_memory_keeps_the_module() {
     let module = wasm(WASTEFUL);
-    let limits = Limits { time: None, memory: Some(48 << 20) };
+    let limits = Limits { time: None, memory: Some(24 << 20) };
     let tool = builtin();
     let request = Request { limits, ..Request::new(&module, Level::O2, &tool) };
     let reason = kept(optimize(&request).unwrap());

@@ -3,6 +3,8 @@
 mod binaryen;
 mod build;
 mod cli;
+mod oracle;
 mod plan;
 mod run;
+mod spec;
 mod toolchain;

