@@ -118,13 +118,9 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
 
 /// Runs passes that were asked for by name: whatever they do is what was wanted.
 fn named(name: &str, module: &[u8], passes: &[String], verify_each: bool, report: &mut Report) -> Result<Vec<u8>> {
-    let mut found = Vec::new();
-    for pass in passes {
-        found.push(wbuild_passes::find(pass).map_err(|e| pipeline::explain(e, name))?);
-    }
     let start = Instant::now();
-    let after = wbuild_passes::run(module, &found, &wbuild_passes::Options { verify_each })
-        .map_err(|e| pipeline::explain(e, name))?;
+    let names: Vec<&str> = passes.iter().map(String::as_str).collect();
+    let after = pipeline::run_passes(name, module, &names, verify_each)?;
     report.stage(Timing {
         name: passes.join(","),
         start,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use wbuild_passes as passes;
 
+use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
 use crate::config::{Config, Debug, Level, Work};
 use crate::error::{Error, Result};
@@ -33,32 +34,34 @@ pub enum Origin {
 
 /// A step after the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stage {
-    action: Action,
-    reason: &'static str,
+pub enum Stage {
+    /// Our own passes, run over one reading of the module. None but `sjlj` ever makes a module larger.
+    Passes(Vec<Step>),
+    /// Binaryen, whose result stays only if it is better.
+    Binaryen(binaryen::Level, Reason),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Action {
-    /// A pass that must run: leaving it out would change what the module is.
-    Required(&'static str),
-    /// A pass that is kept only if the module does not grow.
-    Pass(&'static str),
-    Binaryen(binaryen::Level),
-}
+/// A pass and why it stands where it stands.
+pub type Step = (&'static str, Reason);
+
+/// One line for `--dry-run`.
+pub type Reason = &'static str;
 
 impl Stage {
-    /// The pass's name, or `binaryen -O3`.
+    /// What it is called in reports: `trim-data, strip` or `binaryen -O3`.
     pub fn name(&self) -> String {
-        match &self.action {
-            Action::Required(name) | Action::Pass(name) => name.to_string(),
-            Action::Binaryen(level) => format!("binaryen {}", level.flag()),
+        match self {
+            Stage::Passes(steps) => steps.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
+            Stage::Binaryen(level, _) => format!("binaryen {}", level.flag()),
         }
     }
 
-    /// Why it is there and where it is.
-    pub fn reason(&self) -> &'static str {
-        self.reason
+    /// Every step with its reason.
+    pub fn steps(&self) -> Vec<(String, Reason)> {
+        match self {
+            Stage::Passes(steps) => steps.iter().map(|&(name, reason)| (name.to_string(), reason)).collect(),
+            Stage::Binaryen(_, reason) => vec![(self.name(), reason)],
+        }
     }
 }
 
@@ -78,40 +81,38 @@ impl Options {
     }
 }
 
-/// The stages, in order, each with its reason.
+/// The stages, in order, each step with its reason. Of a program, the first stage leaves the imports that
+/// remain, so that `--standalone` can be judged before anything slow begins.
 pub fn stages(options: &Options) -> Vec<Stage> {
-    let mut stages = Vec::new();
-    let mut add = |action: Action, reason: &'static str| stages.push(Stage { action, reason });
-    if options.origin == Origin::Linked {
-        add(Action::Required(crate::runtime::SJLJ_PASS), "setjmp's imports become code, or nothing can run the module");
-    }
+    let linked = options.origin == Origin::Linked;
     // Imports that nothing uses are the linker's leftovers; of a finished module they are a contract.
-    let unused = match options.origin {
-        Origin::Linked => "remove-unused-imports",
-        Origin::Finished | Origin::Opt => "remove-unused-module-elements",
-    };
+    let unused = if linked { "remove-unused-imports" } else { "remove-unused-module-elements" };
     // Nothing at -O0: it is for quick builds, and for DWARF that still fits the code.
-    if options.level != Level::O0 {
-        add(Action::Pass(unused), "what is dead costs every later stage time");
-        if let (Some(level), true) = (binaryen_level(options.level), options.binaryen != binaryen::Tool::Off) {
-            add(Action::Binaryen(level), "within functions and across them; its result stays only if it is better");
-            add(Action::Pass(unused), "what Binaryen inlined everywhere is dead now, and so is what it used");
+    let optimize = options.level != Level::O0;
+    let (mut first, mut last): (Vec<Step>, Vec<Step>) = (Vec::new(), Vec::new());
+    let mut binaryen = None;
+    if linked {
+        first.push((crate::runtime::SJLJ_PASS, "setjmp's imports become code, or nothing can run the module"));
+    }
+    if optimize {
+        first.push((unused, "what is dead costs every later stage time"));
+        binaryen = binaryen_level(options.level).filter(|_| options.binaryen != binaryen::Tool::Off);
+        if binaryen.is_some() {
+            last.push((unused, "what Binaryen inlined everywhere is dead now, and so is what it used"));
         }
-        add(Action::Pass("trim-data"), "memory starts as zeros, so zeros at the ends of segments say nothing");
-        add(
-            Action::Pass("shortest-encodings"),
-            "the linker pads numbers that it patched; last, when no index moves again",
-        );
+        last.push(("trim-data", "memory starts as zeros, so zeros at the ends of segments say nothing"));
+        last.push(("shortest-encodings", "the linker pads numbers that it patched; last, when no index moves again"));
     }
     match (options.debug, options.origin) {
         (Debug::Full, _) => {}
-        (Debug::None, Origin::Opt) => add(Action::Required("strip-debug"), "without -g names and DWARF are not wanted"),
-        (Debug::None, _) => add(Action::Required("strip"), "a finished module says nothing about who made it and how"),
-        (Debug::Names, _) => {
-            add(Action::Required("strip-dwarf"), "-g1 keeps names, and nothing that code could outdate")
-        }
+        (Debug::None, Origin::Opt) => last.push(("strip-debug", "without -g names and DWARF are not wanted")),
+        (Debug::None, _) => last.push(("strip", "a finished module says nothing about who made it and how")),
+        (Debug::Names, _) => last.push(("strip-dwarf", "-g1 keeps names, and nothing that code could outdate")),
     }
-    stages
+    let binaryen = binaryen
+        .map(|level| Stage::Binaryen(level, "within functions and across them; its result stays only if it is better"));
+    let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
+    passes(first).into_iter().chain(binaryen).chain(passes(last)).collect()
 }
 
 /// Runs `stages` over a module. `what` names it in messages.
@@ -127,28 +128,17 @@ pub fn run(
     for stage in stages {
         let (start, before) = (Instant::now(), module.len());
         ui.progress(format!("{what}: {}", stage.name()));
-        let note = match &stage.action {
-            Action::Required(name) => {
-                module = pass(name, &module, options, what)?;
-                None
+        let mut note = None;
+        match stage {
+            Stage::Passes(steps) => {
+                let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
+                module = run_passes(what, &module, &names, options.verify_each)?;
             }
-            Action::Pass(name) => {
-                let after = pass(name, &module, options, what)?;
-                if after.len() <= module.len() {
-                    module = after;
-                    None
-                } else {
-                    Some("left out: the module would grow".to_string())
-                }
-            }
-            Action::Binaryen(level) => match optimize(&module, *level, options)? {
-                Outcome::Better(after) => {
-                    module = after;
-                    None
-                }
-                Outcome::Kept(reason) => Some(kept(&reason, ui, report)),
+            Stage::Binaryen(level, _) => match optimize(&module, *level, options)? {
+                Outcome::Better(after) => module = after,
+                Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
-        };
+        }
         report.stage(Timing { name: stage.name(), start, before: Some(before), after: Some(module.len()), note });
     }
     if had_dwarf && !has_dwarf(&module) {
@@ -157,12 +147,25 @@ pub fn run(
     Ok(module)
 }
 
+/// Runs passes by name over a module, in one reading of it.
+pub fn run_passes(what: &str, module: &[u8], names: &[&str], verify_each: bool) -> Result<Vec<u8>> {
+    let found = names.iter().map(|name| passes::find(name).ok_or_else(|| unknown(name))).collect::<Result<Vec<_>>>()?;
+    passes::run(module, &found, &passes::Options { verify_each }).map_err(|error| explain(error, what))
+}
+
+fn unknown(name: &str) -> Error {
+    let error = Error::usage(format!("there is no pass {name}"));
+    match args::nearest(name, passes::registry().iter().map(|pass| pass.name)) {
+        Some(near) => error.help(format!("did you mean {near}? wbuild opt --list-passes shows all")),
+        None => error.help("wbuild opt --list-passes"),
+    }
+}
+
 /// The message for an error of the passes, with the file that it is about.
 pub fn explain(error: passes::Error, what: &str) -> Error {
     let message = format!("{what}: {error}");
     let mut explained = match error.blame {
         passes::Blame::Input => Error::build(message),
-        passes::Blame::Usage => Error::usage(error.to_string()),
         passes::Blame::Internal => Error::internal(message),
     };
     explained.help = error.help;
@@ -180,12 +183,6 @@ fn kept(reason: &binaryen::Reason, ui: &Ui, report: &mut Report) -> String {
         _ => ui.note(format!("{reason}; the stage is left out")),
     }
     format!("left out: {reason}")
-}
-
-fn pass(name: &str, module: &[u8], options: &Options, what: &str) -> Result<Vec<u8>> {
-    let pass = passes::find(name).map_err(|e| explain(e, what))?;
-    let run = passes::Options { verify_each: options.verify_each };
-    passes::run(module, &[pass], &run).map_err(|e| explain(e, what))
 }
 
 fn optimize(module: &[u8], level: binaryen::Level, options: &Options) -> Result<Outcome> {

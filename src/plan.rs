@@ -86,7 +86,8 @@ impl Plan {
             lines.extend(variant.compile.iter().map(|c| c.command.shell()));
             lines.push(variant.link.command.shell());
         }
-        lines.extend(self.stages.iter().map(|stage| format!("# {}: {}", stage.name(), stage.reason())));
+        let steps = self.stages.iter().flat_map(Stage::steps);
+        lines.extend(steps.map(|(name, reason)| format!("# {name}: {reason}")));
         if self.variants.len() > 1 {
             lines.push("# the smaller of both is kept".to_string());
         }

@@ -22,8 +22,6 @@ pub struct Error {
 pub enum Blame {
     /// The bytes are not what they should be.
     Input,
-    /// The caller asked for something that does not exist.
-    Usage,
     /// A pass or the encoder is wrong: our bug.
     Internal,
 }
@@ -32,11 +30,6 @@ impl Error {
     /// An error in the input.
     pub fn input(message: impl Into<String>) -> Error {
         Error { message: message.into(), offset: None, function: None, help: None, blame: Blame::Input }
-    }
-
-    /// A request that makes no sense, such as a pass that does not exist.
-    pub fn usage(message: impl Into<String>) -> Error {
-        Error { blame: Blame::Usage, ..Error::input(message) }
     }
 
     /// An error of our own.

@@ -28,46 +28,14 @@ pub fn registry() -> &'static [Pass] {
     pass::ALL
 }
 
-/// The pass with this name, or an error that names the nearest.
-pub fn find(name: &str) -> Result<&'static Pass, Error> {
-    registry().iter().find(|pass| pass.name == name).ok_or_else(|| {
-        let nearest = registry().iter().map(|pass| (distance(name, pass.name), pass.name)).min();
-        let error = Error::usage(format!("there is no pass named `{name}`"));
-        match nearest {
-            Some((distance, nearest)) if distance <= 2 + name.len() / 3 => {
-                error.help(format!("did you mean `{nearest}`? `wbuild opt --list-passes` lists all"))
-            }
-            _ => error.help("wbuild opt --list-passes"),
-        }
-    })
-}
-
-/// How many letters must be changed, added or removed to make one word the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().take(64).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, other) in b.iter().enumerate() {
-            let change = diagonal + usize::from(letter != *other);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
+/// The pass with this name.
+pub fn find(name: &str) -> Option<&'static Pass> {
+    registry().iter().find(|pass| pass.name == name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_unknown_pass_names_the_nearest() {
-        let error = find("strip-dwraf").err().unwrap();
-        assert!(error.help.unwrap().contains("`strip-dwarf`"));
-        assert_eq!(find("qqqqqqqq").err().unwrap().help.unwrap(), "wbuild opt --list-passes");
-        assert_eq!(find(&"x".repeat(1_000_000)).err().unwrap().blame, crate::Blame::Usage);
-    }
 
     #[test]
     fn names_are_unique_and_in_lower_case() {

@@ -31,7 +31,7 @@ pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>,
         (pass.run)(&mut module).map_err(|error| match error.blame {
             // A pass may have its own demands on a module, and say that it does not meet them.
             Blame::Input => Error { message: format!("pass `{}`: {}", pass.name, error.message), ..error },
-            Blame::Usage | Blame::Internal => blame(error, &[pass]),
+            Blame::Internal => blame(error, &[pass]),
         })?;
         if options.verify_each {
             verify(&module.encode().map_err(|error| blame(error, &[pass]))?, &[pass])?;
@@ -61,8 +61,5 @@ fn blame(error: Error, passes: &[&Pass]) -> Error {
         0 | 1 => "this is a bug in wbuild; please report it with the module",
         _ => "this is a bug in wbuild; --verify-each tells which pass it is",
     };
-    match error.blame {
-        Blame::Usage => error,
-        _ => Error { message: format!("{who}: {}", error.message), blame: Blame::Internal, ..error }.help(help),
-    }
+    Error { message: format!("{who}: {}", error.message), blame: Blame::Internal, ..error }.help(help)
 }

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
 int main(void) {
-    printf("Hello, %s!\n", "world");
+    printf("Hello, world!\n");
     return 0;
 }
