@@ -3,9 +3,6 @@
 use std::ffi::OsString;
 use std::io::Write;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Enough for the deepest nesting that the parsers admit.
 const STACK: usize = 256 << 20;
 
