@@ -28,6 +28,10 @@ pub struct Report {
     tools: Vec<Tool>,
     stages: Vec<Stage>,
     milliseconds: f64,
+    /// The most memory that this process held at a time, in bytes; its children's is not in it.
+    /// Only Linux tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory: Option<u64>,
     #[serde(skip)]
     start: Instant,
 }
@@ -71,6 +75,7 @@ impl Report {
             tools: Vec::new(),
             stages: Vec::new(),
             milliseconds: 0.0,
+            peak_memory: None,
             start: Instant::now(),
         }
     }
@@ -117,6 +122,7 @@ impl Report {
         self.size = module.len();
         self.sha256 = Sha256::digest(module).iter().map(|byte| format!("{byte:02x}")).collect();
         self.milliseconds = milliseconds(self.start);
+        self.peak_memory = peak_memory();
     }
 
     /// One line for each stage, for `-v`.
@@ -142,6 +148,13 @@ impl Report {
             .map_err(|e| Error::internal("cannot write the report as JSON").cause(e))?;
         output::write(path, (text + "\n").as_bytes())
     }
+}
+
+/// getrusage will not do: what it tells begins with the memory of whoever started us.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
 fn milliseconds(start: Instant) -> f64 {

@@ -176,6 +176,13 @@ static void a_million_times(void) {
     printf("caught %ld, passed %ld\n", caught, passed);
 }
 
+/* A macro here and in glibc. wasi-libc, used with wasm exceptions, only declares it. */
+#ifndef sigsetjmp
+#define sigjmp_buf jmp_buf
+#define sigsetjmp(env, mask) setjmp(env)
+#define siglongjmp longjmp
+#endif
+
 static void names_of_posix(void) {
     sigjmp_buf env;
     if (sigsetjmp(env, 1))

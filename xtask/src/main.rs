@@ -1,3 +1,66 @@
-fn main() {
-    println!("xtask");
+//! `cargo xtask`: set a machine up, show what wbuild does, test it, measure it.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use xtask::shell::{self, Result};
+
+mod bench;
+mod demo;
+mod setup;
+
+const HELP: &str = "\
+usage: cargo xtask COMMAND
+
+  setup   install what is missing (packages by apt, as root; the pinned sysroot by npm) and build wbuild
+  demo    set up, build testdata/c/hello.c at -O3, run it, and print size and times
+  test    set up and run every test; what follows goes to cargo test
+  bench   set up and measure the gates; --check fails where one is missed, --runs N (default 9),
+          --only hello,sqlite
+  spec    the specification's testsuite at every level, in full
+  lint    rustfmt and clippy
+";
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    let command = words.next().unwrap_or_default();
+    let rest: Vec<OsString> = words.collect();
+    let result = match command.to_str() {
+        Some("setup") => setup::everything().map(drop),
+        Some("demo") => demo::demo(),
+        Some("test") => test(&rest),
+        Some("bench") => bench::bench(&rest),
+        Some("spec") => spec(),
+        Some("lint") => lint(),
+        Some("help" | "--help" | "-h") => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn test(rest: &[OsString]) -> Result<()> {
+    setup::everything()?;
+    shell::run(setup::cargo("test").arg("--workspace").args(rest))
+}
+
+/// The tests of that name, which read this variable.
+fn spec() -> Result<()> {
+    shell::run(setup::cargo("test").args(["--workspace", "spec"]).env("WBUILD_SPEC_ALL", "1"))
+}
+
+fn lint() -> Result<()> {
+    shell::run(std::process::Command::new(setup::cargo_path()).args(["fmt", "--all", "--check"]))?;
+    shell::run(setup::cargo("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"]))
 }

@@ -1,0 +1,6 @@
+//! What development needs and the product does not: the programs that tests and benchmarks build,
+//! their native builds, and the setting up of a machine.
+
+pub mod native;
+pub mod programs;
+pub mod shell;

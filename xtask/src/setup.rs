@@ -1,0 +1,83 @@
+//! Makes a machine ready. Each step looks first, so that a second time costs nothing.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
+
+use xtask::shell::{self, Result};
+
+/// Programs that tests need beside Rust's, and the packages that bring them.
+const NEEDED: &[Program] = &[
+    Program { name: "gcc", package: "gcc" },
+    Program { name: "g++", package: "g++" },
+    Program { name: "node", package: "nodejs" },
+    Program { name: "npm", package: "npm" },
+];
+
+/// A program and the Debian package that brings it.
+pub struct Program {
+    pub name: &'static str,
+    pub package: &'static str,
+}
+
+/// What is there once a machine is set up.
+pub struct Machine {
+    pub wbuild: PathBuf,
+    /// Cargo's target folder.
+    pub target: PathBuf,
+}
+
+/// Packages, wbuild, and its toolchain.
+pub fn everything() -> Result<Machine> {
+    packages(NEEDED)?;
+    let machine = build()?;
+    // It says what it will do, and looks by itself whether there is anything to do.
+    shell::run(Command::new(&machine.wbuild).args(["toolchain", "install", "--yes"]))?;
+    Ok(machine)
+}
+
+/// Builds wbuild exactly as the tests do, so that nothing is compiled twice.
+pub fn build() -> Result<Machine> {
+    shell::run(cargo("build").arg("--workspace"))?;
+    let own = std::env::current_exe().map_err(|e| format!("cannot tell where xtask is: {e}"))?;
+    let release = own.parent().ok_or("xtask is in no folder")?;
+    let target = release.parent().ok_or("xtask is in no target folder")?.to_path_buf();
+    Ok(Machine { wbuild: release.join("wbuild"), target })
+}
+
+/// Installs what is missing, as root; otherwise the error is the command to run.
+pub fn packages(programs: &[Program]) -> Result<()> {
+    let missing: Vec<_> = programs.iter().filter(|p| shell::which(p.name).is_none()).map(|p| p.package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let install = format!("apt-get install -y --no-install-recommends {}", missing.join(" "));
+    if shell::which("apt-get").is_none() {
+        return Err(format!("missing: {}; install them with this machine's package manager", missing.join(", ")));
+    }
+    if !is_root()? {
+        return Err(format!("missing: {}\nhelp: sudo {install}", missing.join(", ")));
+    }
+    println!("installing: {install}");
+    // The lists may be old or absent, which only a failure tells.
+    let apt = |words: &str| {
+        shell::run(Command::new("apt-get").args(words.split(' ').skip(1)).env("DEBIAN_FRONTEND", "noninteractive"))
+    };
+    apt(&install).or_else(|_| apt("apt-get update").and_then(|()| apt(&install)))
+}
+
+fn is_root() -> Result<bool> {
+    Ok(shell::output(Command::new("id").arg("-u"))?.stdout.trim_ascii() == b"0")
+}
+
+/// Cargo with the one profile of everything.
+pub fn cargo(subcommand: &str) -> Command {
+    let mut command = Command::new(cargo_path());
+    command.args([subcommand, "--release"]).current_dir(shell::root());
+    command
+}
+
+/// The cargo that runs us.
+pub fn cargo_path() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
