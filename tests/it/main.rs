@@ -8,6 +8,7 @@ mod plan;
 mod programs;
 mod reproducible;
 mod run;
+mod second_reader;
 mod sjlj;
 mod spec;
 mod toolchain;
