@@ -6,6 +6,7 @@ mod cli;
 mod oracle;
 mod plan;
 mod programs;
+mod random;
 mod reproducible;
 mod run;
 mod second_reader;
