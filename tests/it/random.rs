@@ -160,7 +160,7 @@ fn module(numbers: &mut Numbers, plain: bool) -> Option<Vec<u8>> {
         max_data_segments: 6,
         max_element_segments: 6,
         // Traps end much; without them more is computed.
-        disallow_traps: numbers.next() % 3 > 0,
+        disallow_traps: !numbers.next().is_multiple_of(3),
         limit_arrays_in_const_exprs: true,
         canonicalize_nans: plain,
         multi_value_enabled: !plain,

