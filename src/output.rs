@@ -64,7 +64,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         builder.permissions(std::fs::Permissions::from_mode(mode));
     }
     let mut file = builder.tempfile_in(&folder).map_err(|e| {
-        let error = fail(&e);
+        // The temporary file's name, which tempfile adds, would only confuse.
+        let error = match e.get_ref().and_then(|named| named.source()) {
+            Some(plain) => fail(&plain),
+            None => fail(&e),
+        };
         if folder.is_dir() { error } else { error.help(format!("mkdir -p {}", folder.display())) }
     })?;
     let temporary = file.path().to_path_buf();

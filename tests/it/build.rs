@@ -364,7 +364,7 @@ fn the_report_names_stages_sizes_and_tools() {
     assert_eq!(report["hardened"], false);
     assert!(report["kept"] == "LTO" || report["kept"] == "no LTO");
     let stages: Vec<&str> = report["stages"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
-    for stage in ["compile hello.c", "LTO: link", "no LTO: binaryen -Oz", "LTO: strip"] {
+    for stage in ["compile hello.c", "LTO: link", "no LTO: binaryen -Oz", "LTO: sjlj, remove-unused-imports"] {
         assert!(stages.contains(&stage), "{stages:?}");
     }
     let tools: Vec<&str> = report["tools"].as_array().unwrap().iter().map(|t| t["name"].as_str().unwrap()).collect();

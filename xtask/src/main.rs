@@ -52,6 +52,7 @@ fn main() -> ExitCode {
 
 fn test(rest: &[OsString]) -> Result<()> {
     setup::everything()?;
+    setup::debian_sysroot()?;
     shell::run(setup::cargo("test").arg("--workspace").args(rest))
 }
 

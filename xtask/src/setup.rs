@@ -20,6 +20,23 @@ pub struct Program {
     pub package: &'static str,
 }
 
+/// Debian's own sysroot, which one test builds with, beside the pinned one. Its packages are named after
+/// the LLVM they belong to: the one that `wbuild toolchain install` brought.
+pub fn debian_sysroot() -> Result<()> {
+    let llvm = |entry: std::fs::DirEntry| entry.file_name().to_str()?.strip_prefix("llvm-")?.parse::<u32>().ok();
+    let newest = std::fs::read_dir("/usr/lib").ok().and_then(|all| all.flatten().filter_map(llvm).max());
+    let Some(llvm) = newest else { return Err("there is no LLVM in /usr/lib; cargo xtask setup installs one".into()) };
+    install_missing(&[
+        ("/usr/lib/wasm32-wasi/libc.a".into(), "wasi-libc".into()),
+        (
+            format!("/usr/lib/llvm-{llvm}/lib/clang/{llvm}/lib/wasi/libclang_rt.builtins-wasm32.a"),
+            format!("libclang-rt-{llvm}-dev-wasm32"),
+        ),
+        ("/usr/lib/wasm32-wasi/libc++.a".into(), format!("libc++-{llvm}-dev-wasm32")),
+        ("/usr/lib/wasm32-wasi/libc++abi.a".into(), format!("libc++abi-{llvm}-dev-wasm32")),
+    ])
+}
+
 /// What is there once a machine is set up.
 pub struct Machine {
     pub wbuild: PathBuf,
@@ -47,7 +64,13 @@ pub fn build() -> Result<Machine> {
 
 /// Installs what is missing, as root; otherwise the error is the command to run.
 pub fn packages(programs: &[Program]) -> Result<()> {
-    let missing: Vec<_> = programs.iter().filter(|p| shell::which(p.name).is_none()).map(|p| p.package).collect();
+    install_missing(&programs.iter().map(|p| (p.name.to_string(), p.package.to_string())).collect::<Vec<_>>())
+}
+
+/// Pairs of a program's name or a file's path, and the package that has it.
+fn install_missing(wanted: &[(String, String)]) -> Result<()> {
+    let missing: Vec<&str> =
+        wanted.iter().filter(|(name, _)| shell::which(name).is_none()).map(|(_, package)| &**package).collect();
     if missing.is_empty() {
         return Ok(());
     }
