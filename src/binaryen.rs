@@ -141,7 +141,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Far above what real modules need (SQLite at -O4: 0.5 GB and 20 s): they end runaways, and never
+/// Far above what real modules need (SQLite at -O4: 0.1 GB and 10 s): they end runaways, and never
 /// decide what comes out of a build that ends by itself.
 pub const LIMITS: Limits = Limits { time: Some(Duration::from_secs(600)), memory: Some(16 << 30) };
 

@@ -18,6 +18,7 @@ usage: cargo xtask COMMAND
   bench   set up and measure the gates; --check fails where one is missed, --runs N (default 9),
           --only hello,sqlite
   spec    the specification's testsuite at every level, in full
+  fuzz    random modules through random passes and Binaryen; how many may follow (default 100000)
   lint    rustfmt and clippy
 ";
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Some("test") => test(&rest),
         Some("bench") => bench::bench(&rest),
         Some("spec") => spec(),
+        Some("fuzz") => fuzz(&rest),
         Some("lint") => lint(),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
@@ -59,6 +61,12 @@ fn test(rest: &[OsString]) -> Result<()> {
 /// The tests of that name, which read this variable.
 fn spec() -> Result<()> {
     shell::run(setup::cargo("test").args(["--workspace", "spec"]).env("WBUILD_SPEC_ALL", "1"))
+}
+
+/// The tests of that name, which read this variable.
+fn fuzz(rest: &[OsString]) -> Result<()> {
+    let count = rest.first().cloned().unwrap_or_else(|| "100000".into());
+    shell::run(setup::cargo("test").args(["--workspace", "random"]).env("WBUILD_RANDOM_MODULES", count))
 }
 
 fn lint() -> Result<()> {
