@@ -269,7 +269,7 @@ fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<
             Err(what) => return Ok(Err(Reason::Unsupported(what.to_string()))),
         }
     }
-    let wrapped = match wrap::wrap(request.module, request.imports) {
+    let mut wrapped = match wrap::wrap(request.module, request.imports) {
         Ok(wrapped) => wrapped,
         Err(reason) => return Ok(Err(reason)),
     };
@@ -280,6 +280,8 @@ fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<
     std::fs::write(&input, &wrapped.bytes).map_err(|e| {
         Error::build(format!("cannot write {}", input.display())).cause(e).help("free space in TMPDIR, or set it")
     })?;
+    // In the file they are as good, and the child may take long.
+    wrapped.bytes = Vec::new();
     Ok(Ok(Job { index, wrapped, input, output, flags }))
 }
 

@@ -14,6 +14,7 @@ fn main() {
         let error = wbuild::error::Error::internal("unexpected panic").cause(format!("{place}{what}"));
         let _ = writeln!(std::io::stderr(), "{error}");
     }));
+    give_memory_back();
     wbuild::process::clean_up_on_interrupt();
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let work = move || wbuild::cli::main(&words);
@@ -24,3 +25,14 @@ fn main() {
     };
     std::process::exit(status);
 }
+
+/// glibc would keep the large buffers of one stage for the next, which needs them in other sizes:
+/// while Binaryen works on a module of 1 MB that was 3 MB of nothing.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn give_memory_back() {
+    // SAFETY: nothing else runs yet, and the value is in the range that glibc takes.
+    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10) };
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn give_memory_back() {}
