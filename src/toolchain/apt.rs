@@ -12,28 +12,10 @@ use crate::ui::Ui;
 pub(super) enum Native {
     /// One is there.
     Present,
-    /// apt can bring one.
-    Offered(Plan),
+    /// apt may bring one: what will be done, for people.
+    Offered(String),
     /// Not root, or no apt.
     OutOfReach,
-}
-
-/// What apt would do.
-#[derive(Debug)]
-pub(super) struct Plan {
-    /// The newest version that apt knows now; `None` before its lists are fetched.
-    major: Option<u32>,
-}
-
-impl Plan {
-    pub fn describe(&self) -> String {
-        match self.major {
-            Some(major) => format!("apt-get {}", arguments(major).join(" ")),
-            None => {
-                format!("apt-get update, then the newest clang, lld and llvm from {OLDEST_CLANG} on, if there is one")
-            }
-        }
-    }
 }
 
 /// Finds out what apt could bring.
@@ -44,23 +26,22 @@ pub(super) fn plan(places: &Places, memory: &mut Memory) -> Native {
     if !is_root() || places.on_path("apt-get").is_none() {
         return Native::OutOfReach;
     }
-    Native::Offered(Plan { major: newest(places) })
+    let newest = match newest(places) {
+        Some(major) => format!("apt-get {}, or a newer one", arguments(major).join(" ")),
+        None => format!("the newest clang, lld and llvm from {OLDEST_CLANG} on, if there is one"),
+    };
+    Native::Offered(format!("apt-get update, then {newest}"))
 }
 
-/// Installs it.
-pub(super) fn install(places: &Places, ui: &Ui, plan: &Plan) -> Result<()> {
-    let major = match plan.major {
-        Some(major) => major,
-        None => {
-            apt_get(places, ui, &["update".into()])?;
-            let Some(major) = newest(places) else {
-                ui.note(format!(
-                    "apt has no clang from version {OLDEST_CLANG} on; the hermetic clang will compile, through Node.js"
-                ));
-                return Ok(());
-            };
-            major
-        }
+/// Installs the newest that there is. What apt knows from an older update may be years behind, or nothing.
+pub(super) fn install(places: &Places, ui: &Ui) -> Result<()> {
+    let updated = apt_get(places, ui, &["update".into()]);
+    let Some(major) = newest(places) else {
+        updated?;
+        ui.note(format!(
+            "apt has no clang from version {OLDEST_CLANG} on; the hermetic clang will compile, through Node.js"
+        ));
+        return Ok(());
     };
     apt_get(places, ui, &arguments(major))?;
     ui.say(&format!("installed clang-{major}, lld-{major} and llvm-{major}"));

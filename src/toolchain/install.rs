@@ -58,7 +58,7 @@ pub fn install(places: &Places, ui: &Ui, options: &Options) -> Result<()> {
         ));
     }
     if let Native::Offered(plan) = &native {
-        steps.push(format!("a native clang: {}", plan.describe()));
+        steps.push(format!("a native clang: {plan}"));
     }
     if steps.is_empty() {
         ui.say(&format!("{} is installed in {}", package.version(), package.dir.display()));
@@ -84,7 +84,7 @@ pub fn install(places: &Places, ui: &Ui, options: &Options) -> Result<()> {
         ui.say(&format!("installed {} in {}", package.version(), package.dir.display()));
     }
     match native {
-        Native::Offered(plan) => apt::install(places, ui, &plan),
+        Native::Offered(_) => apt::install(places, ui),
         Native::Present | Native::OutOfReach => Ok(()),
     }
 }

@@ -169,14 +169,14 @@ fn a_full_disk_is_said_to_be_full_when_npm_meets_it() {
     assert_eq!(listing(&home), ["install.lock"]);
 }
 
-/// A machine with the package and without a clang, where apt knows clang 20 and 21 once its lists
-/// are fetched. Gives what apt-get was told, and what came of it.
+/// A machine with the package and without a clang, where apt's old lists know clang 20, and fresh ones
+/// 21 too. Gives what apt-get was told, and what came of it.
 fn install_by_apt(apt_get: &str) -> (String, wbuild::error::Result<()>) {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    let known =
-        "printf 'clang-20:\\n  Candidate: 1:20\\nclang-21:\\n  Candidate: 1:21\\nclang-22:\\n  Candidate: (none)\\n'";
-    script(&at("bin/apt-cache"), &format!("[ -e {} ] && {known}\n", at("updated").display()));
+    let old = "printf 'clang-20:\\n  Candidate: 1:20\\nclang-22:\\n  Candidate: (none)\\n'";
+    let new = "printf 'clang-21:\\n  Candidate: 1:21\\n'";
+    script(&at("bin/apt-cache"), &format!("{old}\n[ -e {} ] && {new}\n", at("updated").display()));
     let log = at("log");
     let text =
         format!("echo \"$*\" >> {}\n[ $1 = update ] && : > {}\n{apt_get}\n", log.display(), at("updated").display());
