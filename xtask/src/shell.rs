@@ -33,9 +33,13 @@ pub fn line(command: &Command) -> String {
     words.map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 
-/// The repository's root.
+/// The repository's root. Cargo says at run time which package it runs; what was compiled in could be that of
+/// another clone with the same target folder, whose program cargo takes for this one's.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_path_buf()
+    let compiled = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").map_or(compiled, PathBuf::from);
+    let root = package.ancestors().find(|folder| folder.join("xtask").is_dir());
+    root.unwrap_or(&package).to_path_buf()
 }
 
 /// Where this program is on PATH.
