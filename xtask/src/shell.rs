@@ -1,6 +1,6 @@
 //! Running other programs, with an error that says which and why.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// What went wrong, in words for people.
