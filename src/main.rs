@@ -26,12 +26,27 @@ fn main() {
     std::process::exit(status);
 }
 
-/// glibc would keep the large buffers of one stage for the next, which needs them in other sizes:
-/// while Binaryen works on a module of 1 MB that was 3 MB of nothing.
+/// glibc would keep the large buffers of one stage for the next, which needs them in other sizes: while Binaryen
+/// works on a module of 1 MB that was 3 MB of nothing. And of the program itself, which holds a whole engine and
+/// Binaryen, starting maps 12 MB, 16 pages around every one touched; a build needs a few of them again.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn give_memory_back() {
-    // SAFETY: nothing else runs yet, and the value is in the range that glibc takes.
-    unsafe { libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10) };
+    unsafe extern "C" {
+        static __executable_start: u8;
+        static etext: u8;
+    }
+    // SAFETY: nothing else runs yet, and the threshold is in the range that glibc takes. Between these two symbols of
+    // the linker's lie only pages of the file that nobody may write: what is dropped comes back when it is touched.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10);
+        let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
+        let start = (&raw const __executable_start as usize).next_multiple_of(page);
+        let end = &raw const etext as usize / page * page;
+        if let Some(length) = end.checked_sub(start) {
+            libc::madvise(start as *mut libc::c_void, length, libc::MADV_RANDOM);
+            libc::madvise(start as *mut libc::c_void, length, libc::MADV_DONTNEED);
+        }
+    }
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
