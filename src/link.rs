@@ -1,8 +1,8 @@
 //! The link: wasm-ld's command line. clang never links for us, because it would run whatever
 //! wasm-opt lies on PATH.
 //!
-//! Links are made without `--emit-relocs` for now: nothing reads relocations yet, and they cost
-//! time and a parse.
+//! Links are made without `--emit-relocs`: it belongs to the passes that read relocations, and before
+//! those exist it costs time and a parse.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
