@@ -170,14 +170,21 @@ impl Comparison {
     }
 }
 
-/// Runs two WASI commands on the same input: status, output and errors must be the same.
-pub fn compare_programs(before: &[u8], after: &[u8], options: &run::Options) -> Result<Verdict> {
-    let mut options = options.clone();
-    if options.stdio == run::Stdio::Inherit {
-        options.stdio = run::Stdio::Captured { stdin: Vec::new() };
-    }
-    let first = run::run(before, &options)?;
-    let second = run::run(after, &options)?;
+/// Runs two WASI commands, each in surroundings of its own: how they end, what they write, their
+/// calls to their host and what memory holds in the end must be the same.
+pub fn compare_programs(
+    before: &[u8],
+    after: &[u8],
+    mut surroundings: impl FnMut() -> Result<run::Options>,
+) -> Result<Verdict> {
+    let mut run = |module| {
+        let mut options = surroundings()?;
+        if options.stdio == run::Stdio::Inherit {
+            options.stdio = run::Stdio::Captured { stdin: Vec::new() };
+        }
+        run::run(module, &options)
+    };
+    let (first, second) = (run(before)?, run(after)?);
     if let (run::Ended::TimedOut(_), _) | (_, run::Ended::TimedOut(_)) = (&first.ended, &second.ended) {
         return Ok(Verdict::Same(Tally { inconclusive: 1, ..Tally::default() }));
     }
@@ -186,16 +193,26 @@ pub fn compare_programs(before: &[u8], after: &[u8], options: &run::Options) -> 
         ended => format!("status {}", ended.status()),
     };
     let text = |bytes: &[u8]| format!("`{}`", String::from_utf8_lossy(bytes));
-    Ok(if kind(&first.ended) != kind(&second.ended) {
-        different("the program's end", kind(&first.ended), kind(&second.ended))
-    } else if first.stdout != second.stdout {
-        different("standard output", text(&first.stdout), text(&second.stdout))
-    } else if first.stderr != second.stderr {
-        different("standard error", text(&first.stderr), text(&second.stderr))
-    } else {
-        let trapped = usize::from(matches!(first.ended, run::Ended::Trapped(_)));
-        Verdict::Same(Tally { calls: 1, executed: 1, trapped, inconclusive: 0 })
-    })
+    if kind(&first.ended) != kind(&second.ended) {
+        return Ok(different("the program's end", kind(&first.ended), kind(&second.ended)));
+    }
+    for (name, x, y) in
+        [("standard output", &first.stdout, &second.stdout), ("standard error", &first.stderr, &second.stderr)]
+    {
+        if x != y {
+            return Ok(different(name, text(x), text(y)));
+        }
+    }
+    let calls = first.calls.len().max(second.calls.len());
+    if let Some(n) = (0..calls).find(|&n| first.calls.get(n) != second.calls.get(n)) {
+        let show = |call: Option<&run::HostCall>| call.map_or("none".to_string(), |c| c.to_string());
+        return Ok(different(format!("host call {n}"), show(first.calls.get(n)), show(second.calls.get(n))));
+    }
+    if let Some((what, x, y)) = host::compare_bytes("after the end", &first.memory, &second.memory) {
+        return Ok(different(what, x, y));
+    }
+    let trapped = usize::from(matches!(first.ended, run::Ended::Trapped(_)));
+    Ok(Verdict::Same(Tally { calls: 1, executed: 1, trapped, inconclusive: 0 }))
 }
 
 fn different(place: impl Into<String>, before: impl Into<String>, after: impl Into<String>) -> Verdict {

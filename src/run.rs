@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use wasmtime::{Linker, Module, Store, StoreLimits, Trap, WasmBacktrace};
+use wasmtime::{Instance, Linker, Module, Store, StoreLimits, Trap, WasmBacktrace};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
@@ -15,6 +15,10 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 use crate::engine::{self, Limits, Profile};
 use crate::error::{Error, Result};
 use crate::output;
+
+mod recorded;
+
+pub use recorded::HostCall;
 
 /// The exit status after a trap: what a shell reports for a native program that aborted.
 pub const TRAPPED: i32 = 134;
@@ -67,7 +71,8 @@ pub enum Stdio {
     /// Those of wbuild.
     #[default]
     Inherit,
-    /// Given and taken, for tests and comparisons.
+    /// Given and taken, and every call to the host with them, for tests and comparisons: the clock
+    /// stands still, random numbers and what a file is to the disk are always the same.
     Captured { stdin: Vec<u8> },
 }
 
@@ -101,12 +106,22 @@ impl Ended {
     }
 }
 
-/// A program that has ended, and what it wrote where [`Stdio::Captured`] was asked for.
+/// A program that has ended, and what it did where [`Stdio::Captured`] was asked for.
 #[derive(Debug, Clone)]
 pub struct Finished {
     pub ended: Ended,
     pub stdout: Vec<u8>,
     pub stderr: Vec<u8>,
+    /// Its calls to its host, in order.
+    pub calls: Vec<HostCall>,
+    /// The memory that it exports as `memory`, as it was in the end.
+    pub memory: Vec<u8>,
+}
+
+impl Finished {
+    fn new(ended: Ended) -> Finished {
+        Finished { ended, stdout: Vec::new(), stderr: Vec::new(), calls: Vec::new(), memory: Vec::new() }
+    }
 }
 
 /// Does what the command line says: reads the module and runs it to its end.
@@ -172,9 +187,7 @@ pub fn run(module: &[u8], options: &Options) -> Result<Finished> {
             let _ = thread.join();
             Ok(finished)
         }
-        None if options.timeout.is_some() => {
-            Ok(Finished { ended: Ended::TimedOut(timed_out(options.timeout)), stdout: Vec::new(), stderr: Vec::new() })
-        }
+        None if options.timeout.is_some() => Ok(Finished::new(Ended::TimedOut(timed_out(options.timeout)))),
         None => Err(Error::internal("the engine ended without an answer")),
     }
 }
@@ -188,6 +201,7 @@ fn timed_out(limit: Option<Duration>) -> Error {
 struct Host {
     wasi: WasiP1Ctx,
     limits: StoreLimits,
+    record: recorded::Record,
 }
 
 /// A program that is linked and ready to start.
@@ -196,6 +210,7 @@ struct Program {
     linker: Linker<Host>,
     module: Module,
     timeout: Option<Duration>,
+    captured: bool,
     stdout: MemoryOutputPipe,
     stderr: MemoryOutputPipe,
 }
@@ -222,11 +237,12 @@ impl Program {
         match &options.stdio {
             Stdio::Inherit => drop(wasi.inherit_stdio()),
             Stdio::Captured { stdin } => {
+                recorded::fix_what_varies(&mut wasi);
                 wasi.stdin(MemoryInputPipe::new(stdin.clone())).stdout(stdout.clone()).stderr(stderr.clone());
             }
         }
         let limits = Limits { memory: options.max_memory, table: None }.store_limits();
-        let mut store = Store::new(&engine, Host { wasi: wasi.build_p1(), limits });
+        let mut store = Store::new(&engine, Host { wasi: wasi.build_p1(), limits, record: Default::default() });
         store.limiter(|host| &mut host.limits);
 
         let mut linker = Linker::new(&engine);
@@ -237,15 +253,14 @@ impl Program {
         link.and_then(|()| linker.func_wrap("wasi_snapshot_preview1", "proc_exit", exit).map(drop))
             .map_err(|e| Error::internal("cannot set up WASI").cause(e))?;
         check_interface(&module, &linker, &mut store)?;
-        Ok(Program { store, linker, module, timeout: options.timeout, stdout, stderr })
+        let captured = options.stdio != Stdio::Inherit;
+        Ok(Program { store, linker, module, timeout: options.timeout, captured, stdout, stderr })
     }
 
     fn start(mut self) -> Finished {
         engine::set_deadline(&mut self.store, self.timeout);
-        let result = self.linker.instantiate(&mut self.store, &self.module).and_then(|instance| {
-            instance.get_typed_func::<(), ()>(&mut self.store, "_start")?.call(&mut self.store, ())
-        });
-        let ended = match result {
+        let mut instance = None;
+        let ended = match self.run_to_the_end(&mut instance) {
             Ok(()) => Ended::Exited(0),
             Err(e) => match e.downcast_ref::<I32Exit>() {
                 Some(I32Exit(status)) => Ended::Exited(*status),
@@ -253,7 +268,25 @@ impl Program {
                 None => Ended::Trapped(trapped(&e)),
             },
         };
-        Finished { ended, stdout: self.stdout.contents().to_vec(), stderr: self.stderr.contents().to_vec() }
+        let mut finished = Finished::new(ended);
+        if self.captured {
+            finished.stdout = self.stdout.contents().to_vec();
+            finished.stderr = self.stderr.contents().to_vec();
+            let memory = instance.and_then(|instance| instance.get_memory(&mut self.store, "memory"));
+            finished.memory = memory.map_or(Vec::new(), |memory| memory.data(&self.store).to_vec());
+            finished.calls = std::mem::take(&mut self.store.data_mut().record.calls);
+        }
+        finished
+    }
+
+    /// Leaves the instance behind, so that its memory can be looked at however it ended.
+    fn run_to_the_end(&mut self, left: &mut Option<Instance>) -> wasmtime::Result<()> {
+        let instance = match self.captured {
+            true => recorded::instantiate(&mut self.store, &self.linker, &self.module)?,
+            false => self.linker.instantiate(&mut self.store, &self.module)?,
+        };
+        *left = Some(instance);
+        instance.get_typed_func::<(), ()>(&mut self.store, "_start")?.call(&mut self.store, ())
     }
 }
 

@@ -371,7 +371,8 @@ fn compare_externs(name: &str, a: (&mut Side, Extern), b: (&mut Side, Extern)) -
     }
 }
 
-fn compare_bytes(name: &str, x: &[u8], y: &[u8]) -> Option<(String, String, String)> {
+/// The first difference of two memories: where, before, after.
+pub(super) fn compare_bytes(name: &str, x: &[u8], y: &[u8]) -> Option<(String, String, String)> {
     if x.len() != y.len() {
         return Some((format!("size of memory {name}"), x.len().to_string(), y.len().to_string()));
     }

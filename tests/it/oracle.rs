@@ -130,11 +130,14 @@ fn an_error_is_no_verdict() {
 }
 
 #[test]
-fn programs_are_compared_by_what_they_say_and_how_they_end() {
+fn programs_are_compared_by_what_they_do_and_how_they_end() {
     let program = |text: &str, end: &str| {
         wasm(&format!(
             r#"(module
             (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+            (import "wasi_snapshot_preview1" "clock_time_get" (func $clock (param i32 i64 i32) (result i32)))
+            (import "wasi_snapshot_preview1" "random_get" (func $random (param i32 i32) (result i32)))
             (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
             (memory (export "memory") 1) (data (i32.const 64) "{text}")
             (func (export "_start")
@@ -142,18 +145,35 @@ fn programs_are_compared_by_what_they_say_and_how_they_end() {
                 (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))) {end}))"#
         ))
     };
-    let verdict = |a: &[u8], b: &[u8]| compare_programs(a, b, &run::Options::default()).unwrap();
+    let verdict = |a: &[u8], b: &[u8]| compare_programs(a, b, || Ok(run::Options::default())).unwrap();
     let hello = program("hello", "");
-    assert!(matches!(verdict(&hello, &hello), Verdict::Same(Tally { calls: 1, .. })));
+    let clock_and_noise = "(drop (call $clock (i32.const 0) (i64.const 1) (i32.const 128)))
+        (drop (call $clock (i32.const 1) (i64.const 1) (i32.const 136)))
+        (drop (call $random (i32.const 256) (i32.const 1000)))";
+    for same in [hello.clone(), program("hello", clock_and_noise), program("hello", "(call $exit (i32.const 3))")] {
+        assert!(matches!(verdict(&same, &same), Verdict::Same(Tally { calls: 1, trapped: 0, inconclusive: 0, .. })));
+    }
     for (text, end, place) in [
         ("jello", "", "standard output"),
         ("hello", "(call $exit (i32.const 1))", "the program's end"),
         ("hello", "unreachable", "the program's end"),
+        ("hello", "(call $exit (i32.const 0))", "host call 1"),
+        ("hello", "(drop (call $yield))", "host call 1"),
+        ("hello", "(i32.store8 (i32.const 4096) (i32.const 1))", "memory after the end at 0x1000"),
+        ("hello", "(drop (memory.grow (i32.const 1)))", "size of memory after the end"),
     ] {
         match verdict(&hello, &program(text, end)) {
             Verdict::Different(found) => assert_eq!(found.place, place),
             Verdict::Same(_) => panic!("{place} was not told apart"),
         }
+    }
+    let yields = |order: &str| program("hello", order);
+    let (a, b) = ("(drop (call $yield))", "(drop (call $random (i32.const 256) (i32.const 0)))");
+    match verdict(&yields(&format!("{a}{b}")), &yields(&format!("{b}{a}"))) {
+        Verdict::Different(found) => {
+            assert_eq!((found.place, found.before), ("host call 1".into(), "sched_yield() = 0".into()))
+        }
+        Verdict::Same(_) => panic!("the order of calls was not told apart"),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
+use wbuild::oracle::{Verdict, compare_programs};
+use wbuild::run;
 use xtask::programs::{self, Language, Program};
 use xtask::{native, shell};
 
@@ -57,6 +60,33 @@ fn prints_what_a_native_build_prints(program: &Program, options: &[&str]) {
     assert_same(&format!("{} in Node", program.name), &expected, &run_in_node(program, &module, folder.path()));
 }
 
+/// Optimizes a module that was only linked, and compares both: how they end, what they write, every
+/// call to their host, and memory.
+fn opt_changes_nothing_that_the_host_sees(program: &Program, base: &str, levels: &[&str]) {
+    let folder = tempfile::tempdir().unwrap();
+    let before = build(program, &[base, "--binaryen=off"], folder.path());
+    let bytes = std::fs::read(&before).unwrap();
+    let mut homes = Vec::new();
+    for level in levels {
+        let after = folder.path().join("after.wasm");
+        shell::output(wbuild().arg("opt").arg(level).arg(&before).arg("-o").arg(&after)).unwrap();
+        let after = std::fs::read(after).unwrap();
+        assert!(after.len() < bytes.len(), "{level} changed nothing, which proves nothing");
+        let verdict = compare_programs(&bytes, &after, || {
+            let home = tempfile::tempdir().unwrap();
+            program.place_files(home.path()).unwrap();
+            let args = std::iter::once(program.name.to_string()).chain(program.args.iter().cloned()).collect();
+            let dirs = vec![(home.path().to_path_buf(), ".".to_string())];
+            homes.push(home);
+            Ok(run::Options { args, dirs, timeout: Some(Duration::from_secs(300)), ..run::Options::default() })
+        });
+        match verdict.unwrap() {
+            Verdict::Same(tally) => assert_eq!((tally.inconclusive, tally.trapped), (0, 0), "{} {level}", program.name),
+            Verdict::Different(found) => panic!("{} {base}, then opt {level}: {found}", program.name),
+        }
+    }
+}
+
 macro_rules! at_three_levels {
     ($($name:ident: $program:expr;)*) => {$(
         mod $name {
@@ -75,6 +105,16 @@ macro_rules! at_three_levels {
             #[test]
             fn prints_at_oz_what_a_native_build_prints() {
                 prints_what_a_native_build_prints(&$program, &["-Oz"]);
+            }
+
+            #[test]
+            fn opt_changes_nothing_of_what_o0_made() {
+                opt_changes_nothing_that_the_host_sees(&$program, "-O0", &["-O1", "-Oz"]);
+            }
+
+            #[test]
+            fn opt_changes_nothing_of_what_o2_made() {
+                opt_changes_nothing_that_the_host_sees(&$program, "-O2", &["-O4"]);
             }
         }
     )*};

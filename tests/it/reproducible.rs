@@ -118,7 +118,7 @@ fn sqlite_is_the_same_for_two_users_with_the_native_compiler() {
 
 #[test]
 fn sqlite_is_the_same_for_two_users_with_the_hermetic_compiler() {
-    two_users_get_the_same_bytes(&programs::sqlite().unwrap(), &["-O1", "--compiler=hermetic"]);
+    two_users_get_the_same_bytes(&programs::sqlite().unwrap(), &["-O2", "--compiler=hermetic"]);
 }
 
 #[test]
