@@ -10,6 +10,7 @@ use crate::run;
 
 mod host;
 
+pub use host::Random;
 use host::{Host, HostCall, Seen};
 
 /// How much is tried.

@@ -14,7 +14,7 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 use crate::engine::{self, Limits, Profile};
 use crate::error::{Error, Result};
-use crate::output;
+use crate::{output, settings};
 
 mod recorded;
 
@@ -370,14 +370,5 @@ fn parse_time(text: &str) -> Result<Duration, String> {
 }
 
 fn parse_size(text: &str) -> Result<u64, String> {
-    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let shift = match text[number.len()..].to_ascii_uppercase().as_str() {
-        "" | "B" => 0,
-        "K" | "KB" | "KIB" => 10,
-        "M" | "MB" | "MIB" => 20,
-        "G" | "GB" | "GIB" => 30,
-        unit => return Err(format!("unknown unit `{unit}`; write KB, MB or GB")),
-    };
-    let number: u64 = number.parse().map_err(|_| "expected a size such as 64MB".to_string())?;
-    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_string())
+    settings::size(text).map_err(|e| e.help.unwrap_or(e.message))
 }

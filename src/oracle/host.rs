@@ -384,16 +384,20 @@ pub(super) fn compare_bytes(name: &str, x: &[u8], y: &[u8]) -> Option<(String, S
 }
 
 /// A stream of numbers that depends on a name and a seed only (splitmix64 over FNV-1a).
-struct Random(u64);
+#[derive(Debug, Clone)]
+pub struct Random(u64);
 
 impl Random {
-    fn new(name: &str, seed: u64) -> Random {
+    /// The stream of that name and seed.
+    pub fn new(name: &str, seed: u64) -> Random {
         let hash =
             name.bytes().fold(0xcbf2_9ce4_8422_2325, |h: u64, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
         Random(hash ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
-    fn next(&mut self) -> u64 {
+    /// The next number, any of 64 bits.
+    #[allow(clippy::should_implement_trait, reason = "it never ends, so there is no Option to look into")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -10,7 +10,7 @@ use wasm_smith::{Config, Module as Smith};
 use wasmparser::{Operator, Parser, Payload};
 use wbuild::binaryen::{Accept, LEVELS, Outcome, Request, optimize_all};
 use wbuild::engine::{self, Profile};
-use wbuild::oracle::{Comparison, Nans, Options, Tally, Traps, Verdict};
+use wbuild::oracle::{Comparison, Nans, Options, Random, Tally, Traps, Verdict};
 use wbuild_passes::Blame;
 
 use crate::spec::in_parallel;
@@ -112,7 +112,7 @@ fn batch(seeds: &[u64]) -> Vec<Case> {
     for ((n, ..), outcome) in for_binaryen.iter().zip(outcomes) {
         let Ok(plan) = &mut plans[*n] else { continue };
         match outcome {
-            Outcome::Better(bytes) => plan.after = passes(&bytes, &mut Numbers(plan.seed ^ 0xa5a5)),
+            Outcome::Better(bytes) => plan.after = passes(&bytes, &mut Random::new("plans", plan.seed ^ 0xa5a5)),
             Outcome::Kept(_) => plan.level = None,
         }
     }
@@ -121,7 +121,7 @@ fn batch(seeds: &[u64]) -> Vec<Case> {
 }
 
 fn plan(seed: u64) -> Result<Plan, Case> {
-    let mut numbers = Numbers(seed);
+    let mut numbers = Random::new("plans", seed);
     // Half of the modules have what Binaryen reads, the others everything there is.
     let plain = seed.is_multiple_of(2);
     let before = module(&mut numbers, plain).ok_or_else(|| Case::Skipped("not generated".to_string()))?;
@@ -131,7 +131,7 @@ fn plan(seed: u64) -> Result<Plan, Case> {
 }
 
 /// A random list of passes, in random order.
-fn passes(module: &[u8], numbers: &mut Numbers) -> Result<Vec<u8>, Case> {
+fn passes(module: &[u8], numbers: &mut Random) -> Result<Vec<u8>, Case> {
     let count = 1 + numbers.next() % 4;
     let names: Vec<&str> = (0..count).map(|_| PASSES[(numbers.next() % PASSES.len() as u64) as usize]).collect();
     let passes: Vec<_> = names.iter().map(|name| wbuild_passes::find(name).unwrap()).collect();
@@ -141,7 +141,7 @@ fn passes(module: &[u8], numbers: &mut Numbers) -> Result<Vec<u8>, Case> {
     })
 }
 
-fn module(numbers: &mut Numbers, plain: bool) -> Option<Vec<u8>> {
+fn module(numbers: &mut Random, plain: bool) -> Option<Vec<u8>> {
     let length = 600 + numbers.next() as usize % 3000;
     let bytes: Vec<u8> = (0..length).map(|_| numbers.next() as u8).collect();
     // Binaryen gets blocks with parameters wrong, and is not given them.
@@ -230,18 +230,5 @@ fn compare(engine: &wasmtime::Engine, plan: Plan) -> Case {
         Ok(Verdict::Same(tally)) => Case::Ran { tally, by_binaryen, different_bytes: plan.before != after },
         Ok(Verdict::Different(found)) => Case::Failed(format!("{:?}: {found}", plan.level)),
         Err(e) => Case::Skipped(e.causes.first().map_or(e.message.clone(), |c| c.chars().take(60).collect())),
-    }
-}
-
-/// A stream of numbers from a seed (splitmix64), the same on every machine.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
     }
 }

@@ -1,7 +1,7 @@
 //! Editing a body in place: a walk over its operators that copies what is not touched and inserts between.
 
 use super::{FuncId, Module};
-use crate::Error;
+use crate::{Error, op};
 use wasm_encoder::{Encode, Instruction, ValType};
 use wasmparser::Operator;
 
@@ -115,15 +115,7 @@ impl Module<'_> {
                 code.append(after);
                 pending = to;
             }
-            match operator {
-                Operator::Block { .. }
-                | Operator::Loop { .. }
-                | Operator::If { .. }
-                | Operator::Try { .. }
-                | Operator::TryTable { .. } => depth += 1,
-                Operator::End | Operator::Delegate { .. } => depth = depth.saturating_sub(1),
-                _ => {}
-            }
+            depth = op::depth_after(depth, &operator);
             position += 1;
         }
         if !touched {

@@ -4,6 +4,7 @@ use super::{
     DataId, ElementId, Encodings, FuncId, GlobalId, Id, Item, MemoryId, Module, Reference, TableId, TagId, TypeId,
 };
 use crate::Error;
+use std::convert::Infallible;
 use wasm_encoder::reencode::{self, Reencode};
 use wasmparser::{BinaryReader, FunctionBody};
 
@@ -179,58 +180,52 @@ impl std::fmt::Display for Dangling {
     }
 }
 
-macro_rules! look_up {
-    ($($method:ident: $make:expr;)*) => {
-        impl Reencode for Remap {
-            type Error = Dangling;
-            $(fn $method(&mut self, id: u32) -> Result<u32, reencode::Error<Dangling>> {
-                let reference: Reference = $make(id);
-                self.index(reference).ok_or(reencode::Error::UserError(Dangling(reference)))
+/// A walk over code and types that sees each index, in whatever space, as a [`Reference`]:
+/// `translate` says which index is written instead.
+macro_rules! translate_references {
+    ($walk:ty, $error:ty $(, $generic:ident: $bound:path)?) => {
+        translate_references! { @ $walk, $error, [$($generic: $bound)?],
+            type_index: |id| Reference::Type(TypeId(id));
+            function_index: |id| Reference::Item(Item::Func(FuncId(id)));
+            table_index: |id| Reference::Item(Item::Table(TableId(id)));
+            memory_index: |id| Reference::Item(Item::Memory(MemoryId(id)));
+            global_index: |id| Reference::Item(Item::Global(GlobalId(id)));
+            tag_index: |id| Reference::Item(Item::Tag(TagId(id)));
+            element_index: |id| Reference::Element(ElementId(id));
+            data_index: |id| Reference::Data(DataId(id));
+        }
+    };
+    (@ $walk:ty, $error:ty, [$($generics:tt)*], $($method:ident: $make:expr;)*) => {
+        impl<$($generics)*> Reencode for $walk {
+            type Error = $error;
+            $(fn $method(&mut self, id: u32) -> Result<u32, reencode::Error<$error>> {
+                let make: fn(u32) -> Reference = $make;
+                self.translate(make(id), id)
             })*
         }
     };
 }
 
-look_up! {
-    type_index: |id| Reference::Type(TypeId(id));
-    function_index: |id| Reference::Item(Item::Func(FuncId(id)));
-    table_index: |id| Reference::Item(Item::Table(TableId(id)));
-    memory_index: |id| Reference::Item(Item::Memory(MemoryId(id)));
-    global_index: |id| Reference::Item(Item::Global(GlobalId(id)));
-    tag_index: |id| Reference::Item(Item::Tag(TagId(id)));
-    element_index: |id| Reference::Element(ElementId(id));
-    data_index: |id| Reference::Data(DataId(id));
+translate_references!(Remap, Dangling);
+
+impl Remap {
+    fn translate(&self, reference: Reference, _: u32) -> Result<u32, reencode::Error<Dangling>> {
+        self.index(reference).ok_or(reencode::Error::UserError(Dangling(reference)))
+    }
 }
 
 /// Reports every reference that code and types make. It stands on the same walk as [`Remap`],
 /// so what would be renumbered is exactly what is reported.
 pub(crate) struct Collect<F>(pub(crate) F);
 
-macro_rules! collect {
-    ($($method:ident: $make:expr;)*) => {
-        impl<F: FnMut(Reference)> Reencode for Collect<F> {
-            type Error = std::convert::Infallible;
-            $(fn $method(&mut self, id: u32) -> Result<u32, reencode::Error> {
-                let make: fn(u32) -> Reference = $make;
-                (self.0)(make(id));
-                Ok(id)
-            })*
-        }
-    };
-}
-
-collect! {
-    type_index: |id| Reference::Type(TypeId(id));
-    function_index: |id| Reference::Item(Item::Func(FuncId(id)));
-    table_index: |id| Reference::Item(Item::Table(TableId(id)));
-    memory_index: |id| Reference::Item(Item::Memory(MemoryId(id)));
-    global_index: |id| Reference::Item(Item::Global(GlobalId(id)));
-    tag_index: |id| Reference::Item(Item::Tag(TagId(id)));
-    element_index: |id| Reference::Element(ElementId(id));
-    data_index: |id| Reference::Data(DataId(id));
-}
+translate_references!(Collect<F>, Infallible, F: FnMut(Reference));
 
 impl<F: FnMut(Reference)> Collect<F> {
+    fn translate(&mut self, reference: Reference, id: u32) -> Result<u32, reencode::Error<Infallible>> {
+        (self.0)(reference);
+        Ok(id)
+    }
+
     /// Reports what a body refers to, its locals' types included, and shows every operator to `note`.
     pub(crate) fn body(
         &mut self,

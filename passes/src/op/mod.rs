@@ -133,6 +133,20 @@ pub fn info(operator: &Operator<'_>) -> Info {
     table::look_up(operator)
 }
 
+/// How many blocks are open behind an operator, `depth` being how many are open before it. The
+/// `end` of a function closes nothing.
+pub(crate) fn depth_after(depth: u32, operator: &Operator<'_>) -> u32 {
+    match operator {
+        Operator::Block { .. }
+        | Operator::Loop { .. }
+        | Operator::If { .. }
+        | Operator::Try { .. }
+        | Operator::TryTable { .. } => depth + 1,
+        Operator::End | Operator::Delegate { .. } => depth.saturating_sub(1),
+        _ => depth,
+    }
+}
+
 /// Reports every type, function, table, memory, global, tag, element and data segment that an operator names.
 pub fn references(operator: &Operator<'_>, report: impl FnMut(Reference)) -> Result<(), Error> {
     let mut collect = Collect(report);

@@ -100,7 +100,7 @@
 
 mod calls;
 
-use crate::{ConstExpr, ElementKind, Error, FuncId, GlobalId, Id, Item, Module, TableId};
+use crate::{ConstExpr, ElementKind, Error, FuncId, GlobalId, Id, Item, Module, TableId, op};
 use calls::Calls;
 use wasm_encoder::{BlockType, Instruction, ValType};
 use wasmparser::{FuncType, Operator};
@@ -283,7 +283,7 @@ fn checked_body(module: &Module<'_>, id: FuncId, calls: &Calls, parts: &Parts) -
     let zeros =
         results.iter().map(|&ty| zero(ty).map_err(|error| error.in_function(id.0))).collect::<Result<Vec<_>, _>>()?;
     let mut returns_next = Vec::new();
-    let mut depth = 0usize;
+    let mut depth = 0;
     for operator in body.reader().get_operators_reader()? {
         let operator = operator?;
         returns_next.push(match operator {
@@ -291,15 +291,7 @@ fn checked_body(module: &Module<'_>, id: FuncId, calls: &Calls, parts: &Parts) -
             Operator::End => depth == 0,
             _ => false,
         });
-        match operator {
-            Operator::Block { .. }
-            | Operator::Loop { .. }
-            | Operator::If { .. }
-            | Operator::Try { .. }
-            | Operator::TryTable { .. } => depth += 1,
-            Operator::End | Operator::Delegate { .. } => depth = depth.saturating_sub(1),
-            _ => {}
-        }
+        depth = op::depth_after(depth, &operator);
     }
     module.edit(id, |operator, site| {
         let tail = returns_next.get(site.position + 1) == Some(&true)
