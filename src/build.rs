@@ -4,16 +4,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::config::{Config, Entry, Lto, Program, Work};
+use crate::config::{Config, Crate, Entry, Program, Work};
 use crate::error::{Error, Result};
 use crate::plan::{self, Place, Plan, Variant};
 use crate::process::Scratch;
 use crate::report::{Report, Timing};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain;
+use crate::toolchain::{self, rust::Library};
 use crate::ui::{Ui, Verbosity};
-use crate::{exec, exports, inputs, link, output, pipeline, standalone, wasm, wat};
+use crate::{exec, exports, inputs, link, output, pipeline, rust, standalone, wasm, wat};
 
 /// Builds. `stdin` is what standard input held, where it is an input.
 pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
@@ -24,6 +24,10 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
     let mut report = Report::new(config.target.name, config.level.name());
     let module = match &config.work {
         Work::Program(program) => match program_module(config, program, &stdin, ui, &mut report)? {
+            Some(module) => module,
+            None => return Ok(()),
+        },
+        Work::Crate(krate) => match crate_module(config, krate, ui, &mut report)? {
             Some(module) => module,
             None => return Ok(()),
         },
@@ -75,9 +79,52 @@ fn program_module(
     let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.path().to_path_buf(), runtime)?);
     exec::prepare(&scratch, &plan.variants)?;
     exec::compile(&plan.variants, stdin, ui, report)?;
+    let module = smallest(&plan, report, |variant, branch| {
+        let linked = linked(config, program, variant, ui, branch)?;
+        finish(config, &plan, linked, ui, branch)
+    })?;
+    Ok(Some(module))
+}
+
+/// Compiles and finishes a crate; `None` under `--dry-run`, when the plan has been printed.
+fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) -> Result<Option<Vec<u8>>> {
+    let start = Instant::now();
+    ui.progress("looking for rustc");
+    let rust = toolchain::rust::locate(&toolchain::Places::of_process(), config.target)?;
+    let linker = rust::Linker::choose(toolchain::find(&krate.toolchain, config.target), &rust)?;
+    if config.dry_run {
+        let scratch = std::env::temp_dir().join("wbuild-dry-run");
+        let place = Place::here(scratch.clone(), Runtime::default())?;
+        return print(&plan::of_crate(config, krate, &rust, &linker, &place), &scratch).map(|()| None);
+    }
+    report.tools(&rust.identity);
+    report.tools(&linker.identity);
+    report.stage(Timing { name: "find tools".to_string(), start, before: None, after: None, note: None });
+    let start = Instant::now();
+    if rust.ensure(ui)? == Library::Built {
+        let name = format!("build Rust's standard library for {}", config.target.name);
+        report.stage(Timing { name, start, before: None, after: None, note: None });
+    }
+    let scratch = Scratch::new()?;
+    let place = Place::here(scratch.path().to_path_buf(), Runtime::default())?;
+    let plan = plan::of_crate(config, krate, &rust, &linker, &place);
+    exec::prepare(&scratch, &plan.variants)?;
+    let module = smallest(&plan, report, |variant, branch| {
+        let linked = exec::rustc(variant, &krate.source, ui, branch)?;
+        finish(config, &plan, linked, ui, branch)
+    })?;
+    Ok(Some(module))
+}
+
+/// Makes every variant of the plan, and keeps the smallest module.
+fn smallest(
+    plan: &Plan,
+    report: &mut Report,
+    make: impl Fn(&Variant, &mut Report) -> Result<Vec<u8>> + Sync,
+) -> Result<Vec<u8>> {
     let built = exec::parallel(&plan.variants, |variant| {
         let mut branch = report.branch();
-        finish(config, program, &plan, variant, ui, &mut branch).map(|module| (module, branch))
+        make(variant, &mut branch).map(|module| (module, branch))
     });
     let mut best: Option<(Vec<u8>, &'static str)> = None;
     for (variant, result) in plan.variants.iter().zip(built) {
@@ -88,21 +135,14 @@ fn program_module(
         }
     }
     let (module, name) = best.ok_or_else(|| Error::internal("the plan has no link"))?;
-    if program.lto == Lto::Both {
+    if plan.variants.len() > 1 {
         report.kept(name);
     }
-    Ok(Some(module))
+    Ok(module)
 }
 
-/// Links one variant and takes it through the stages.
-fn finish(
-    config: &Config,
-    program: &Program,
-    plan: &Plan,
-    variant: &Variant,
-    ui: &Ui,
-    report: &mut Report,
-) -> Result<Vec<u8>> {
+/// Links one variant of a program.
+fn linked(config: &Config, program: &Program, variant: &Variant, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
     let kept = exports::kept_alive(variant)?;
     let mut variant = variant.clone();
     link::export(&mut variant.link.command, &kept);
@@ -114,10 +154,15 @@ fn finish(
     if config.entry == Entry::Command {
         exports::require_main(&linked.module)?;
     }
+    Ok(linked.module)
+}
+
+/// Takes a linked module through the stages.
+fn finish(config: &Config, plan: &Plan, linked: Vec<u8>, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
     let options = pipeline::Options::of(config);
     let name = config.output.display().to_string();
     let (lowering, rest) = plan.stages.split_at(plan.stages.len().min(1));
-    let lowered = pipeline::run(&name, linked.module, lowering, &options, ui, report)?;
+    let lowered = pipeline::run(&name, linked, lowering, &options, ui, report)?;
     if config.standalone {
         standalone::check(&name, &lowered, config)?;
     }

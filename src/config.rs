@@ -98,6 +98,8 @@ pub struct Config {
 pub enum Work {
     /// Sources, objects and archives, linked together.
     Program(Box<Program>),
+    /// Rust in one file.
+    Crate(Box<Crate>),
     /// One module, already linked: text or binary.
     Module(PathBuf, Language),
 }
@@ -124,6 +126,21 @@ pub struct Program {
     pub start_files: bool,
     /// No libc, libc++ and builtins.
     pub default_libs: bool,
+    pub toolchain: Request,
+}
+
+/// A crate of one file, compiled and linked by rustc.
+#[derive(Debug, Clone)]
+pub struct Crate {
+    pub source: PathBuf,
+    pub edition: String,
+    pub lto: Lto,
+    pub simd: bool,
+    pub exports: Vec<String>,
+    pub export_all: bool,
+    pub memory: Memory,
+    /// wasm-ld's own words.
+    pub link_args: Vec<OsString>,
     pub toolchain: Request,
 }
 
@@ -196,6 +213,7 @@ impl Config {
     pub fn inputs(&self) -> Vec<&Path> {
         match &self.work {
             Work::Module(path, _) => vec![path],
+            Work::Crate(krate) => vec![&krate.source],
             Work::Program(program) => program
                 .items
                 .iter()
@@ -223,6 +241,9 @@ impl Config {
 struct Draft {
     items: Vec<Item>,
     module: Option<(PathBuf, Language)>,
+    /// Rust's source.
+    krate: Option<PathBuf>,
+    edition: Option<String>,
     /// The first option that only means something to a compiler or a linker.
     program_option: Option<String>,
     output: Option<PathBuf>,
@@ -300,6 +321,14 @@ impl Draft {
     fn input(&mut self, path: PathBuf, language: Option<&str>, stdin: Option<&[u8]>) -> Result<()> {
         match source::classify(&path, language, stdin)? {
             Input::Source(language) => self.items.push(Item::Source(path, language)),
+            Input::Crate => match self.krate.replace(path) {
+                None => {}
+                Some(first) => {
+                    return Err(Error::usage("two Rust files are two crates")
+                        .cause(format!("the first is {}", first.display()))
+                        .help("give the one with main; it names the others with mod"));
+                }
+            },
             Input::Object => self.items.push(Item::Object(path)),
             Input::Module(language) => {
                 if let Some((first, _)) = &self.module {
@@ -356,6 +385,7 @@ impl Draft {
                 )?;
             }
             Own::DryRun => self.dry_run = true,
+            Own::Edition => self.edition = Some(value),
             Own::Exceptions => {
                 let forms = [("wasm", Setjmp::Wasm), ("wasm-legacy", Setjmp::WasmLegacy), ("none", Setjmp::Lowered)];
                 self.setjmp = choose("--exceptions", &value, &forms)?;
@@ -418,9 +448,14 @@ impl Draft {
             Some("-g1") => Debug::Names,
             Some(_) => Debug::Full,
         };
-        let work = match self.module.take() {
-            Some((path, language)) => self.lone_module(path, language)?,
-            None => Work::Program(Box::new(self.program(target, debug)?)),
+        let work = match (self.module.take(), self.krate.take()) {
+            (Some((path, language)), None) => self.lone_module(path, language)?,
+            (None, Some(source)) => Work::Crate(Box::new(self.lone_crate(source, target)?)),
+            (Some((module, _)), Some(source)) => return Err(alone(&source, &module)),
+            (None, None) if self.edition.is_some() => {
+                return Err(Error::usage("--edition is Rust's, and no input is Rust").help("leave it out"));
+            }
+            (None, None) => Work::Program(Box::new(self.program(target, debug)?)),
         };
         self.notes.dedup();
         Ok(Config {
@@ -456,7 +491,7 @@ impl Draft {
     }
 
     fn output_path(&self) -> Result<PathBuf> {
-        let first = self.module.as_ref().map(|(path, _)| path).or_else(|| {
+        let first = self.module.as_ref().map(|(path, _)| path).or(self.krate.as_ref()).or_else(|| {
             self.items.iter().find_map(|item| match item {
                 Item::Source(path, _) | Item::Object(path) => Some(path),
                 Item::Linker(_) => None,
@@ -465,7 +500,8 @@ impl Draft {
         let Some(first) = first else {
             return Err(Error::usage("no input file").help("wbuild hello.c -o hello.wasm, or wbuild --help"));
         };
-        let inputs = self.module.iter().map(|(path, _)| path).chain(self.items.iter().filter_map(|item| match item {
+        let lone = self.module.iter().map(|(path, _)| path).chain(&self.krate);
+        let inputs = lone.chain(self.items.iter().filter_map(|item| match item {
             Item::Source(path, _) | Item::Object(path) => Some(path),
             Item::Linker(_) => None,
         }));
@@ -508,6 +544,54 @@ impl Draft {
             .help(format!("wbuild {} {} -o OUTPUT", path.display(), self.level.name())))
     }
 
+    fn lone_crate(&mut self, source: PathBuf, target: &Target) -> Result<Crate> {
+        let memory = self.memory(target)?;
+        let mut link_args = Vec::new();
+        for item in std::mem::take(&mut self.items) {
+            match item {
+                Item::Linker(words) => link_args.extend(words),
+                Item::Source(other, _) | Item::Object(other) => return Err(alone(&source, &other)),
+            }
+        }
+        let simd = self.compile_args.iter().any(|arg| arg == "-msimd128");
+        self.compile_args.retain(|arg| arg != "-msimd128");
+        if let Some(word) = self.compile_args.first().or(self.codegen_args.first()) {
+            return Err(Error::usage(format!(
+                "{} is for a C compiler, and {} is Rust",
+                word.display(),
+                source.display()
+            ))
+            .help("leave it out; linker options are passed as -Wl,WORD"));
+        }
+        if self.setjmp != Setjmp::Lowered || self.no_default_libs || self.no_start_files {
+            return Err(Error::usage("--exceptions, -nostdlib and -nostartfiles are for C")
+                .help(format!("leave them out for {}", source.display())));
+        }
+        let mut exports = std::mem::take(&mut self.exports);
+        exports.extend(self.emcc_exports.iter().map(|name| settings::bare(name).to_string()).filter(|n| n != "main"));
+        Ok(Crate {
+            source,
+            edition: self.edition.take().unwrap_or_else(|| "2024".into()),
+            lto: self.lto(),
+            simd,
+            exports,
+            export_all: self.export_all,
+            memory,
+            link_args,
+            toolchain: std::mem::take(&mut self.toolchain),
+        })
+    }
+
+    /// What was asked for, or what the level means.
+    fn lto(&self) -> Lto {
+        match (self.lto, self.level) {
+            (Some(lto), _) => lto,
+            (None, Level::O0 | Level::O1) => Lto::Off,
+            (None, Level::O2 | Level::O3 | Level::O4) => Lto::Full,
+            (None, Level::Os | Level::Oz) => Lto::Both,
+        }
+    }
+
     fn program(&mut self, target: &Target, debug: Debug) -> Result<Program> {
         let cxx = self.items.iter().any(|i| matches!(i, Item::Source(_, l) if l.is_cxx()));
         let exceptions = ["-fexceptions", "-fcxx-exceptions", "-fwasm-exceptions"];
@@ -521,13 +605,7 @@ impl Draft {
         // In C it only asks that frames can be unwound, which wasm has no notion of.
         self.compile_args.retain(|arg| !exceptions.iter().any(|e| arg.to_str() == Some(e)));
         let has_sources = self.items.iter().any(|item| matches!(item, Item::Source(..)));
-        let lto = match (self.lto, self.level) {
-            (Some(lto), _) => lto,
-            (None, Level::O0 | Level::O1) => Lto::Off,
-            (None, _) if !has_sources => Lto::Off,
-            (None, Level::O2 | Level::O3 | Level::O4) => Lto::Full,
-            (None, Level::Os | Level::Oz) => Lto::Both,
-        };
+        let lto = if has_sources || self.lto.is_some() { self.lto() } else { Lto::Off };
         Ok(Program {
             memory: self.memory(target)?,
             items: std::mem::take(&mut self.items),
@@ -571,6 +649,13 @@ impl Draft {
         let stack = self.stack.unwrap_or(target.stack_size).clamp(16, 1 << 32).next_multiple_of(16);
         Ok(Memory { stack, stack_last: self.stack_last, initial, maximum })
     }
+}
+
+/// Rust and something else on one line.
+fn alone(source: &Path, other: &Path) -> Error {
+    Error::usage(format!("{} cannot be built with {}", source.display(), other.display()))
+        .cause("a Rust file is built alone")
+        .help("give it alone; C goes into a crate through a build script and the crate cc")
 }
 
 fn choose<T: Copy>(option: &str, value: &str, choices: &[(&str, T)]) -> Result<T> {

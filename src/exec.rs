@@ -1,6 +1,6 @@
 //! Runs a plan's commands: compiles what can be compiled at once, then links.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -86,6 +86,25 @@ pub fn link(variant: &Variant, program: &Program, ui: &Ui, report: &mut Report) 
     let module = output::read(&variant.link.module)?;
     report.stage(Timing { name: "link".to_string(), start, before: None, after: Some(module.len()), note: None });
     Ok(Linked { module, names })
+}
+
+/// Compiles and links a crate: rustc does both, and its messages are shown as they are.
+pub fn rustc(variant: &Variant, source: &Path, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
+    let start = Instant::now();
+    ui.progress(format!("compiling {}", source.display()));
+    ui.verbose(variant.link.command.shell());
+    let output = variant.link.command.run(Limits::default())?;
+    if !output.status.success() {
+        return Err(Error::build(format!("cannot compile {}", source.display())).diagnostics(output.stderr));
+    }
+    // Of two ways, one says it all.
+    if variant.name != "no LTO" {
+        ui.diagnostics(&output.stderr);
+    }
+    let module = output::read(&variant.link.module)?;
+    let name = format!("rustc {}", source.display());
+    report.stage(Timing { name, start, before: None, after: Some(module.len()), note: None });
+    Ok(module)
 }
 
 /// Which sources want which symbols: link time optimization forgets where a use came from.

@@ -26,6 +26,7 @@ pub mod process;
 pub mod report;
 pub mod run;
 pub mod runtime;
+pub mod rust;
 pub mod settings;
 pub mod source;
 pub mod standalone;

@@ -73,7 +73,7 @@ impl Options {
             debug: config.debug,
             binaryen: config.binaryen.clone(),
             origin: match config.work {
-                Work::Program(_) => Origin::Linked,
+                Work::Program(_) | Work::Crate(_) => Origin::Linked,
                 Work::Module(..) => Origin::Finished,
             },
             verify_each: config.verify_each,

@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Item, Lto, Program, Setjmp};
+use crate::config::{Config, Crate, Item, Lto, Program, Setjmp};
 use crate::pipeline::{self, Stage};
 use crate::process::{Command, quote};
 use crate::runtime::Runtime;
 use crate::source::Language;
 use crate::toolchain::Toolchain;
-use crate::{c, link};
+use crate::toolchain::rust::Rust;
+use crate::{c, link, rust};
 
 /// Everything a build does, in order.
 #[derive(Debug, Clone)]
@@ -53,7 +54,7 @@ pub struct Place {
     pub folder: PathBuf,
     /// Where intermediate files go.
     pub scratch: PathBuf,
-    /// Where wbuild's own headers and objects are.
+    /// Where wbuild's own headers and objects for C are.
     pub runtime: Runtime,
     /// Whether the compiler's diagnostics are coloured.
     pub color: bool,
@@ -64,6 +65,11 @@ pub struct Place {
 /// The plan of a build that compiles and links.
 pub fn of_program(config: &Config, program: &Program, toolchain: &Toolchain, place: &Place) -> Plan {
     Plan { variants: variants(config, program, toolchain, place), ..of_module(config) }
+}
+
+/// The plan of a build from a crate, of which rustc makes a linked module.
+pub fn of_crate(config: &Config, krate: &Crate, rust: &Rust, linker: &rust::Linker, place: &Place) -> Plan {
+    Plan { variants: rust::variants(config, krate, rust, linker, place), ..of_module(config) }
 }
 
 /// The plan of a build from one finished module.

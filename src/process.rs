@@ -19,6 +19,8 @@ pub struct Command {
     pub args: Vec<OsString>,
     /// Environment variables set for this command alone.
     pub env: Vec<(OsString, OsString)>,
+    /// The folder to run in, where nothing but `env` and PATH of the environment is to reach it.
+    pub alone_in: Option<PathBuf>,
 }
 
 /// Bounds on a child. The default is none.
@@ -43,7 +45,7 @@ pub struct Output {
 
 impl Command {
     pub fn new(program: impl AsRef<Path>) -> Command {
-        Command { program: program.as_ref().to_path_buf(), args: Vec::new(), env: Vec::new() }
+        Command { program: program.as_ref().to_path_buf(), args: Vec::new(), env: Vec::new(), alone_in: None }
     }
 
     pub fn arg(&mut self, arg: impl AsRef<OsStr>) -> &mut Command {
@@ -60,7 +62,11 @@ impl Command {
     pub fn shell(&self) -> String {
         let env = self.env.iter().map(|(k, v)| format!("{}={}", k.to_string_lossy(), quote(v)));
         let words = std::iter::once(quote(self.program.as_os_str())).chain(self.args.iter().map(|a| quote(a)));
-        env.chain(words).collect::<Vec<_>>().join(" ")
+        let line = env.chain(words).collect::<Vec<_>>().join(" ");
+        match &self.alone_in {
+            Some(folder) => format!("cd {} && env -i PATH=\"$PATH\" {line}", quote(folder.as_os_str())),
+            None => line,
+        }
     }
 
     /// Runs to the end with no standard input, and takes what it prints. A failing status is the
@@ -76,6 +82,9 @@ impl Command {
         }
         let start = Instant::now();
         let mut command = std::process::Command::new(&self.program);
+        if let Some(folder) = &self.alone_in {
+            command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).current_dir(folder);
+        }
         command.args(&self.args).envs(self.env.iter().map(|(k, v)| (k, v)));
         command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

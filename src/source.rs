@@ -15,6 +15,7 @@ pub enum Language {
     AssemblerWithCpp,
     /// LLVM's text or bitcode.
     Ir,
+    Rust,
     Wat,
     Wasm,
 }
@@ -24,6 +25,8 @@ pub enum Language {
 pub enum Input {
     /// It is compiled.
     Source(Language),
+    /// It is a crate of one file.
+    Crate,
     /// It is linked.
     Object,
     /// It is a whole module.
@@ -31,7 +34,7 @@ pub enum Input {
 }
 
 impl Language {
-    /// clang's name after `-x`.
+    /// Its name after `-x`: clang's, where clang knows it.
     pub fn clang(self) -> &'static str {
         match self {
             Language::C => "c",
@@ -41,6 +44,7 @@ impl Language {
             Language::Assembler => "assembler",
             Language::AssemblerWithCpp => "assembler-with-cpp",
             Language::Ir => "ir",
+            Language::Rust => "rust",
             Language::Wat => "wat",
             Language::Wasm => "wasm",
         }
@@ -60,6 +64,7 @@ impl Language {
             "s" => Language::Assembler,
             "S" => Language::AssemblerWithCpp,
             "ll" | "bc" => Language::Ir,
+            "rs" => Language::Rust,
             "wat" => Language::Wat,
             "wasm" => Language::Wasm,
             _ => return None,
@@ -68,7 +73,7 @@ impl Language {
 
     fn named(name: &str) -> Option<Language> {
         use Language::*;
-        [C, Cxx, CPreprocessed, CxxPreprocessed, Assembler, AssemblerWithCpp, Ir, Wat, Wasm]
+        [C, Cxx, CPreprocessed, CxxPreprocessed, Assembler, AssemblerWithCpp, Ir, Rust, Wat, Wasm]
             .into_iter()
             .find(|l| l.clang() == name)
     }
@@ -76,6 +81,7 @@ impl Language {
     fn input(self) -> Input {
         match self {
             Language::Wat | Language::Wasm => Input::Module(self),
+            Language::Rust => Input::Crate,
             _ => Input::Source(self),
         }
     }
@@ -103,8 +109,6 @@ pub fn classify(path: &Path, forced: Option<&str>, stdin: Option<&[u8]>) -> Resu
     }
     let error = Error::usage(format!("cannot tell what {shown} is"));
     Err(match suffix {
-        "rs" => Error::usage(format!("{shown} is Rust, which wbuild does not build yet"))
-            .help(format!("rustc --target wasm32-wasip1 -O {shown}, then wbuild its .wasm")),
         "so" | "dylib" | "dll" => Error::usage(format!("{shown} is a shared library, and wasm is linked statically"))
             .help("give the library's .a, or its sources"),
         "h" | "hh" | "hpp" | "hxx" => Error::usage(format!("{shown} is a header")).help("give the .c that includes it"),
@@ -115,7 +119,7 @@ pub fn classify(path: &Path, forced: Option<&str>, stdin: Option<&[u8]>) -> Resu
         "" => error.cause("its name has no suffix").help(format!("say it with -x: wbuild -x c {shown}")),
         _ => error
             .cause(format!("the suffix .{suffix} is unknown"))
-            .help("known are .c .cc .cpp .cxx .C .c++ .i .ii .s .S .ll .bc .o .a .wat .wasm; or say it with -x"),
+            .help("known are .c .cc .cpp .cxx .C .c++ .i .ii .s .S .ll .bc .rs .o .a .wat .wasm; or say it with -x"),
     })
 }
 
@@ -143,7 +147,8 @@ mod tests {
         assert_eq!(of("a.o").unwrap(), Input::Object);
         assert_eq!(of("lib/a.a").unwrap(), Input::Object);
         assert_eq!(of("a.wat").unwrap(), Input::Module(Language::Wat));
-        for name in ["a.rs", "a.so", "a.h", "a", "a.xyz", "a.wast"] {
+        assert_eq!(of("a.rs").unwrap(), Input::Crate);
+        for name in ["a.so", "a.h", "a", "a.xyz", "a.wast"] {
             let error = of(name).unwrap_err();
             assert!(error.message.contains(name), "{error}");
         }

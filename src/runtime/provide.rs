@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::process::Limits;
 use crate::toolchain::{Places, Toolchain};
 
-/// The runtime as a build uses it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The runtime as a build uses it. The default is none, for a build without C.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Runtime {
     /// For `-isystem`, before every other system folder, where setjmp is wbuild's own.
     pub include: PathBuf,

@@ -1,14 +1,14 @@
 //! `wbuild doctor`: what was found, where, and which command closes each gap.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::memory::Memory;
 use super::package::{self, Package};
 use super::places::Places;
 use super::sysroot::{self, Kind};
 use super::tools::{self, ask, first_line};
-use super::{Choice, Request, hermetic};
+use super::{Choice, Request, hermetic, rust};
 
 /// The table, and whether a build is possible.
 #[derive(Debug, Clone)]
@@ -67,7 +67,7 @@ pub fn doctor(places: &Places) -> Report {
         },
     });
     rows.push(npm(places, &mut memory));
-    rows.push(rust(places, &mut memory));
+    rows.extend(rust(places));
     for (what, name) in [("emcc", "emcc"), ("zig", "zig")] {
         rows.push(Row {
             what,
@@ -173,24 +173,26 @@ fn npm(places: &Places, memory: &mut Memory) -> Row {
     Row { what: "npm", finding }
 }
 
-fn rust(places: &Places, memory: &mut Memory) -> Row {
-    let sysroot = places.on_path("rustc").and_then(|rustc| {
-        let found = memory.recall("rustc", &rustc, || Ok(first_line(&ask(&rustc, &["--print", "sysroot"])?)));
-        found.ok().map(|sysroot| (rustc, sysroot))
-    });
-    let finding = match sysroot {
-        None => Finding::Absent { note: "optional" },
-        Some((path, sysroot)) => {
-            let has = |target: &&str| Path::new(&sysroot).join("lib/rustlib").join(target).join("lib").is_dir();
-            let targets: Vec<&str> = ["wasm32-wasip1", "wasm32-unknown-unknown"].into_iter().filter(has).collect();
-            let gives = match targets.is_empty() {
-                true => "no wasm target (rustup target add wasm32-wasip1); not used yet".into(),
-                false => format!("{}; not used yet", targets.join(", ")),
-            };
-            Finding::Found { version: String::new(), path, gives }
-        }
+/// One row for each target: which rustc and which library a build would use.
+fn rust(places: &Places) -> Vec<Row> {
+    let row = |target: &'static wbuild_targets::Target| {
+        let finding = match rust::locate(places, target) {
+            Ok(rust) => {
+                let std = rust.identity.iter().find(|tool| tool.name == "rust-std").map(|tool| tool.version.clone());
+                let better = match rust.sysroot.as_ref().map(|sysroot| sysroot.is_dir()) {
+                    None => String::new(),
+                    Some(true) => format!("; rustup target add {} would be Rust's own build", target.name),
+                    Some(false) => format!("; to be built once, unless rustup target add {}", target.name),
+                };
+                let gives = format!("{}: library {}{better}", target.name, std.unwrap_or_default());
+                let version = rust.identity.first().map_or(String::new(), |rustc| rustc.version.clone());
+                Finding::Found { version, path: rust.rustc, gives }
+            }
+            Err(e) => Finding::Unusable { why: e.message, help: e.help.unwrap_or_default() },
+        };
+        Row { what: "rustc", finding }
     };
-    Row { what: "rustc", finding }
+    wbuild_targets::TARGETS.iter().map(row).collect()
 }
 
 /// Says for each target which tools a build would use, by asking as a build asks.

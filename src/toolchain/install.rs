@@ -14,6 +14,7 @@ use super::apt::{self, Native};
 use super::memory::{Memory, hex};
 use super::package::{self, Package};
 use super::places::Places;
+use super::rust;
 use crate::error::{Error, Result};
 use crate::process::{self, Command, Limits};
 use crate::ui::Ui;
@@ -89,20 +90,30 @@ pub fn install(places: &Places, ui: &Ui, options: &Options) -> Result<()> {
     }
 }
 
-/// What is installed, a line for each.
+/// What is installed or was built, a line for each.
 pub fn list(places: &Places) -> Result<String> {
     let home = places.home()?;
-    let Some(package) = Package::installed(places) else {
-        return Ok(format!("nothing is installed in {} (wbuild toolchain install)\n", home.display()));
+    let mut text = match Package::installed(places) {
+        Some(package) => format!("{}  {}\n", package.version(), package.dir.display()),
+        None => format!("nothing is installed in {} (wbuild toolchain install)\n", home.display()),
     };
-    Ok(format!("{}  {}\n", package.version(), package.dir.display()))
+    for (version, path) in rust::built(places)? {
+        text.push_str(&format!("Rust's standard library {version}  {}\n", path.display()));
+    }
+    Ok(text)
 }
 
-/// Removes the installed package.
+/// Removes the installed package, and the libraries that were built for Rust.
 pub fn remove(places: &Places, ui: &Ui) -> Result<()> {
+    let removed = rust::remove_built(places)?;
+    if let Some(folder) = &removed {
+        ui.say(&format!("removed {}", folder.display()));
+    }
     let package = Package::place(places)?;
     if !package.dir.exists() {
-        ui.say(&format!("nothing is installed in {}", places.home()?.display()));
+        if removed.is_none() {
+            ui.say(&format!("nothing is installed in {}", places.home()?.display()));
+        }
         return Ok(());
     }
     let home = places.home()?;

@@ -7,6 +7,7 @@ mod install;
 mod memory;
 mod package;
 mod places;
+pub mod rust;
 mod sysroot;
 mod tools;
 

@@ -1,0 +1,132 @@
+//! The command line of rustc: one crate, compiled and linked into one module by one process.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::config::{Config, Crate, Debug, Entry, Level, Lto};
+use crate::error::{Error, Result};
+use crate::plan::{Link, Place, Variant};
+use crate::process::Command;
+use crate::toolchain::rust::Rust;
+use crate::toolchain::{Tool, Toolchain};
+
+/// What rustc links with.
+#[derive(Debug, Clone)]
+pub struct Linker {
+    path: PathBuf,
+    /// `_initialize` of a reactor, from the C library.
+    crt_reactor: Option<PathBuf>,
+    pub identity: Vec<Tool>,
+}
+
+impl Linker {
+    /// The wasm-ld that C is linked with, else the one that rustup brings along. rustc starts a
+    /// linker by one path, so the one that is itself wasm cannot serve.
+    pub fn choose(toolchain: Result<Toolchain>, rust: &Rust) -> Result<Linker> {
+        let refused = match toolchain {
+            Ok(toolchain) if !toolchain.hermetic => {
+                let identity = toolchain.identity.into_iter().filter(|tool| tool.name == "wasm-ld").collect();
+                let path = toolchain.wasm_ld.into_iter().next().unwrap_or_default();
+                return Ok(Linker { path, crt_reactor: toolchain.crt_reactor, identity });
+            }
+            Ok(_) => Error::build("no native wasm-ld found, and rustc needs one")
+                .cause("the linker that is itself wasm takes more than one word to start")
+                .help("wbuild toolchain install; or install Rust by rustup, which brings rust-lld"),
+            Err(e) => e,
+        };
+        match rust.lld() {
+            Some(path) => Ok(Linker { path, crt_reactor: None, identity: Vec::new() }),
+            None => Err(refused),
+        }
+    }
+}
+
+/// The ways to build `krate`: with and without link time optimization where the smaller is wanted.
+pub fn variants(config: &Config, krate: &Crate, rust: &Rust, linker: &Linker, place: &Place) -> Vec<Variant> {
+    let variant = |name: &'static str, lto: Lto| {
+        let folder = if name == "LTO" { place.scratch.join("lto") } else { place.scratch.clone() };
+        let module = folder.join("module.wasm");
+        let command = command(config, krate, lto, rust, linker, place, &module);
+        Variant { name, compile: Vec::new(), link: Link { command, module } }
+    };
+    match krate.lto {
+        Lto::Both => vec![variant("LTO", Lto::Full), variant("no LTO", Lto::Off)],
+        lto => vec![variant("", lto)],
+    }
+}
+
+fn command(
+    config: &Config,
+    krate: &Crate,
+    lto: Lto,
+    rust: &Rust,
+    linker: &Linker,
+    place: &Place,
+    module: &Path,
+) -> Command {
+    let mut command = Command::new(&rust.rustc);
+    command.arg(&krate.source).args(["--edition", &krate.edition, "--target", config.target.name]);
+    // A library's exports are for whoever loads it; a program's entry is main.
+    command.args(["--crate-type", if config.entry == Entry::Command { "bin" } else { "cdylib" }]);
+    if let Some(sysroot) = &rust.sysroot {
+        command.arg("--sysroot").arg(sysroot);
+    }
+    let lto = match lto {
+        Lto::Full | Lto::Both => "fat",
+        Lto::Thin => "thin",
+        Lto::Off => "off",
+    };
+    let level = match config.level {
+        Level::O0 => "0",
+        Level::O1 => "1",
+        Level::O2 => "2",
+        Level::O3 | Level::O4 => "3",
+        Level::Os => "s",
+        Level::Oz => "z",
+    };
+    for option in [format!("opt-level={level}"), format!("lto={lto}"), "panic=abort".into()] {
+        command.arg("-C").arg(option);
+    }
+    if config.level != Level::O0 {
+        command.args(["-C", "codegen-units=1"]);
+    }
+    if config.debug == Debug::Full {
+        command.args(["-C", "debuginfo=2"]);
+    }
+    if krate.simd {
+        command.args(["-C", "target-feature=+simd128"]);
+    }
+    // Panics name the source's file.
+    command.arg(both("--remap-path-prefix=", &place.folder, "=."));
+    command.args(["--color", if place.color { "always" } else { "never" }]);
+    command.args(["-C".into(), both("linker=", &linker.path, "")]);
+    for word in link_words(config, krate, linker) {
+        command.arg("-C").arg(both("link-arg=", Path::new(&word), ""));
+    }
+    command.arg("-o").arg(module);
+    command
+}
+
+/// For wasm-ld, behind what rustc says to it: the last word on each matter holds.
+fn link_words(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsString> {
+    let memory = &krate.memory;
+    let mut words: Vec<OsString> = vec!["-z".into(), format!("stack-size={}", memory.stack).into()];
+    words.extend(memory.stack_last.then(|| "--no-stack-first".into()));
+    words.extend(memory.initial.map(|bytes| format!("--initial-memory={bytes}").into()));
+    words.extend(memory.maximum.map(|bytes| format!("--max-memory={bytes}").into()));
+    if config.entry == Entry::Reactor {
+        words.extend(linker.crt_reactor.clone().map(PathBuf::into_os_string));
+        words.extend(["--entry".into(), "_initialize".into()]);
+    }
+    words.extend(krate.exports.iter().map(|name| format!("--export={name}").into()));
+    words.extend(krate.export_all.then(|| "--export-all".into()));
+    words.extend(krate.link_args.iter().cloned());
+    words
+}
+
+fn both(before: &str, path: &Path, after: &str) -> OsString {
+    let mut word = OsString::from(before);
+    word.push(path);
+    word.push(after);
+    word
+}
