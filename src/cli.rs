@@ -11,7 +11,7 @@ use crate::args::{self, Token};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ui::{Ui, Verbosity};
-use crate::{binaryen, build, opt, run, toolchain, wat};
+use crate::{binaryen, build, cargo, linker, opt, run, toolchain, wat};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -25,6 +25,7 @@ struct Cli {
 enum Subcommand {
     Opt(opt::Args),
     Run(run::Args),
+    Cargo(cargo::Args),
     #[command(name = "wat2wasm")]
     Wat2wasm(wat::Assemble),
     #[command(name = "wasm2wat")]
@@ -65,6 +66,9 @@ pub fn main(words: &[OsString]) -> i32 {
     let first = words.first().and_then(|w| w.to_str()).unwrap_or_default();
     if first == binaryen::CHILD {
         return binaryen::child_main(&words[1..]);
+    }
+    if linker::is_meant(words) {
+        return linker::main(words).unwrap_or_else(|e| status(Err(e)));
     }
     match first {
         "" => {
@@ -156,6 +160,9 @@ fn subcommand(words: &[OsString]) -> i32 {
             }
             Err(e) => status(Err(e)),
         },
+        Subcommand::Cargo(args) => {
+            cargo::command(&args, &Ui::new(Verbosity::Normal)).unwrap_or_else(|e| status(Err(e)))
+        }
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
         Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),
         Subcommand::Toolchain(Toolchain { action }) => {

@@ -75,6 +75,20 @@ impl Command {
         self.run_with_input(&[], limits)
     }
 
+    /// Runs to the end on our own standard input, output and error; gives the exit status.
+    pub fn pass_through(&self) -> Result<i32> {
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.args).envs(self.env.iter().map(|(k, v)| (k, v)));
+        let fail = |e| Error::build(format!("cannot run {}", self.program.display())).cause(e);
+        let mut child = Running::start(&mut command).map_err(fail)?;
+        let status = child.wait(None, &mut false).map_err(fail)?;
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return Ok(128 + signal);
+        }
+        Ok(status.code().unwrap_or(1))
+    }
+
     /// As [`Command::run`], with `input` as standard input.
     pub fn run_with_input(&self, input: &[u8], limits: Limits) -> Result<Output> {
         if let Some(output) = service::run(self, input, limits)? {

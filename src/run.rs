@@ -35,8 +35,9 @@ pub struct Args {
     /// Grant a folder, to read and write; the program sees it as GUEST (default: the same name)
     #[arg(long, value_name = "HOST[::GUEST]")]
     pub dir: Vec<String>,
-    /// Set a variable in the program's environment, which is otherwise empty
-    #[arg(long, value_name = "NAME=VALUE")]
+    /// Set a variable in the program's environment, which is otherwise empty; without a value, as it
+    /// is here, if it is set
+    #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
     /// End the program after this time, such as 500ms, 10s or 2m
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
@@ -139,6 +140,7 @@ pub fn command(args: &Args) -> Result<Ended> {
     for pair in &args.env {
         match pair.split_once('=') {
             Some((name, value)) if !name.is_empty() => env.push((name.to_string(), value.to_string())),
+            None if !pair.is_empty() => env.extend(std::env::var(pair).ok().map(|value| (pair.clone(), value))),
             _ => return Err(Error::usage(format!("`--env {pair}` has no NAME=")).help(format!("--env {pair}=VALUE"))),
         }
     }
@@ -339,7 +341,8 @@ fn trapped(e: &wasmtime::Error) -> Error {
     const SHOWN: usize = 30;
     for frame in backtrace.frames().iter().take(SHOWN) {
         let mut line = match frame.func_name() {
-            Some(name) => format!("in {name}"),
+            // Rust's as they are written, without the hash; others as they are.
+            Some(name) => format!("in {:#}", rustc_demangle::demangle(name)),
             None => format!("in function {}", frame.func_index()),
         };
         if let Some(offset) = frame.module_offset() {

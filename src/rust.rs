@@ -39,6 +39,11 @@ impl Linker {
             None => Err(refused),
         }
     }
+
+    /// The words that start it as wasm-ld. rustc says the flavor by itself.
+    pub fn words(&self) -> Vec<PathBuf> {
+        vec![self.path.clone(), "-flavor".into(), "wasm".into()]
+    }
 }
 
 /// The ways to build `krate`: with and without link time optimization where the smaller is wanted.

@@ -14,7 +14,7 @@ use super::places::Places;
 use super::tools::{ask, first_line};
 use super::{Tool, sysroot};
 use crate::error::{Error, Result};
-use crate::process::{Command, Limits};
+use crate::process::{self, Command, Limits};
 use crate::ui::Ui;
 
 /// The oldest rustc whose targets have today's names and features: wasm32-wasip1 is the only name
@@ -238,7 +238,7 @@ impl Found {
 }
 
 /// Part of the key of what is built: to be changed with anything that changes what is built.
-const RECIPE: &str = "1";
+const RECIPE: &str = "2";
 
 /// A package that needs the whole library and nothing else. One codegen unit, as Rust's own builds have it.
 const MANIFEST: &str = "[package]
@@ -252,11 +252,23 @@ codegen-units = 1
 ";
 
 impl Rust {
+    /// One that is as given, with nothing to be built.
+    pub fn new(rustc: PathBuf, cargo: PathBuf, sysroot: Option<PathBuf>) -> Rust {
+        Rust { rustc, cargo, sysroot, identity: Vec::new(), recipe: None }
+    }
+
     /// The linker that rustup brings along with rustc.
     pub fn lld(&self) -> Option<PathBuf> {
         let host = self.rustc.parent()?.parent()?.join("lib/rustlib");
         let hosts = fs::read_dir(host).ok()?.flatten();
         hosts.map(|host| host.path().join("bin/rust-lld")).find(|lld| lld.is_file())
+    }
+
+    /// Stand-ins for rustc and rustdoc that know where the library is, where rustc's own has it not:
+    /// so no flag is added to the user's, and cargo gives flags up where it finds others.
+    pub fn wrappers(&self) -> Option<(PathBuf, PathBuf)> {
+        let bin = self.sysroot.as_ref()?.join("bin");
+        Some((bin.join("rustc"), bin.join("rustdoc")))
     }
 
     /// Builds the library unless it is there: whole or not at all. A second build waits for the
@@ -293,7 +305,7 @@ impl Rust {
                 .diagnostics(out.stderr)
                 .help(format!("rustup target add {}, where rustup can fetch it", recipe.target)));
         }
-        recipe.collect(&part).map_err(fail)?;
+        recipe.collect(&part, self).map_err(fail)?;
         fs::rename(part.join("sysroot"), sysroot).map_err(fail)?;
         // What is left is only of use to a build that was interrupted.
         let _ = fs::remove_dir_all(&part);
@@ -328,7 +340,7 @@ impl Recipe {
     }
 
     /// Makes `part/sysroot` of what cargo built.
-    fn collect(&self, part: &Path) -> io::Result<()> {
+    fn collect(&self, part: &Path, rust: &Rust) -> io::Result<()> {
         let sysroot = part.join("sysroot");
         if sysroot.exists() {
             fs::remove_dir_all(&sysroot)?;
@@ -349,6 +361,17 @@ impl Recipe {
         let host = Path::new("lib/rustlib").join(&self.host);
         #[cfg(unix)]
         std::os::unix::fs::symlink(self.sysroot.join(&host), sysroot.join(&host))?;
+        fs::create_dir_all(sysroot.join("bin"))?;
+        for tool in [rust.rustc.clone(), rust.rustc.with_file_name("rustdoc")] {
+            let Some((path, home)) = tool.to_str().zip(rust.sysroot.as_ref().and_then(|path| path.to_str())) else {
+                return Err(io::Error::other("a path is not UTF-8"));
+            };
+            let (path, home) = (process::quote(path.as_ref()), process::quote(home.as_ref()));
+            let stand_in = sysroot.join("bin").join(tool.file_name().unwrap_or_default());
+            fs::write(&stand_in, format!("#!/bin/sh\nexec {path} --sysroot {home} \"$@\"\n"))?;
+            #[cfg(unix)]
+            fs::set_permissions(&stand_in, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        }
         fs::write(sysroot.join("wbuild.txt"), format!("{}\n", self.version))
     }
 }

@@ -9,6 +9,7 @@ mod programs;
 mod random;
 mod reproducible;
 mod run;
+mod rust;
 mod second_reader;
 mod sjlj;
 mod spec;

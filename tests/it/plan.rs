@@ -7,6 +7,8 @@ use wbuild::args::tokenize;
 use wbuild::config::{Config, Work};
 use wbuild::plan::{self, Place};
 use wbuild::runtime::Runtime;
+use wbuild::rust;
+use wbuild::toolchain::rust::Rust;
 use wbuild::toolchain::{Places, Toolchain};
 
 /// The plan's text for a command line, in a folder `/home/user/project`.
@@ -23,6 +25,13 @@ fn plan(words: &[&str]) -> String {
             let folder = PathBuf::from("/home/user/project");
             let place = Place { folder, scratch: scratch.clone(), runtime, color: false, epoch: false };
             plan::of_program(&config, program, &toolchain, &place)
+        }
+        Work::Crate(krate) => {
+            let rust = Rust::new("rustc".into(), "cargo".into(), Some("/cache/rust/1".into()));
+            let linker = rust::Linker::choose(Ok(toolchain()), &rust).unwrap();
+            let (folder, runtime) = (PathBuf::from("/home/user/project"), Runtime::default());
+            let place = Place { folder, scratch: scratch.clone(), runtime, color: false, epoch: false };
+            plan::of_crate(&config, krate, &rust, &linker, &place)
         }
     };
     // The runtime's folder is named by a hash of its sources, which may change.
@@ -60,6 +69,17 @@ macro_rules! snapshot {
 #[test]
 fn levels_choose_link_time_optimization_and_stages() {
     snapshot!("levels", ["a.c", "-O0"], ["a.c", "-O1"], ["a.c"], ["a.c", "-O4"], ["a.c", "-Oz"], ["a.wat", "-O3"]);
+}
+
+#[test]
+fn a_rust_file_is_one_run_of_rustc() {
+    snapshot!(
+        "rust",
+        ["app.rs", "-O0", "-g", "--edition", "2021"],
+        ["app.rs", "-Oz", "--stack-size=64KiB", "--max-memory=1MB", "-Wl,--wrap=f", "-lfoo"],
+        ["app.rs", "-O4", "--reactor", "--export", "f", "--simd", "-s", "EXPORTED_FUNCTIONS=_g"],
+        ["app.rs", "--target", "wasm32-unknown-unknown", "--lto=off"],
+    );
 }
 
 #[test]

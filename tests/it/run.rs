@@ -81,7 +81,10 @@ fn the_environment_is_what_is_given_and_nothing_else() {
         (call $print (i32.const 4096) (i32.load (i32.const 20))))"#;
     assert_eq!(run(body, &[], &[], b"").stdout, b"");
     assert_eq!(run(body, &["--env", "A=1", "--env", "B=x=y"], &[], b"").stdout, b"A=1\0B=x=y\0");
-    let output = run(body, &["--env", "A"], &[], b"");
+    // A name alone passes on what is set here, and nothing if it is not.
+    let path = format!("PATH={}\0", std::env::var("PATH").unwrap());
+    assert_eq!(run(body, &["--env", "PATH", "--env", "WBUILD_IS_NOT_SET"], &[], b"").stdout, path.as_bytes());
+    let output = run(body, &["--env", "=A"], &[], b"");
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("has no NAME="), "{}", stderr(&output));
 }

@@ -55,6 +55,7 @@ fn main() -> ExitCode {
 fn test(rest: &[OsString]) -> Result<()> {
     setup::everything()?;
     setup::debian_sysroot()?;
+    setup::rust_library()?;
     shell::run(setup::cargo("test").arg("--workspace").args(rest))
 }
 

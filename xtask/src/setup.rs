@@ -53,6 +53,19 @@ pub fn everything() -> Result<Machine> {
     Ok(machine)
 }
 
+/// Rust's library for wasm, or what it is built from: Debian's second rustc, where rustup brought no target.
+pub fn rust_library() -> Result<()> {
+    let sysroot = shell::output(Command::new("rustc").args(["--print", "sysroot"]))?.stdout;
+    let rustlib = PathBuf::from(String::from_utf8_lossy(sysroot.trim_ascii()).as_ref()).join("lib/rustlib");
+    if ["wasm32-wasip1", "wasm32-unknown-unknown"].iter().all(|target| rustlib.join(target).is_dir()) {
+        return Ok(());
+    }
+    install_missing(&[
+        ("/usr/bin/rustc".into(), "rustc-web".into()),
+        ("/usr/lib/rustlib/src/rust/library/std/Cargo.toml".into(), "rust-web-src".into()),
+    ])
+}
+
 /// Builds wbuild exactly as the tests do, so that nothing is compiled twice.
 pub fn build() -> Result<Machine> {
     shell::run(cargo("build").arg("--workspace"))?;

@@ -1,0 +1,109 @@
+//! wbuild as rustc's linker: `-flavor wasm ARGS`, as rustc starts any wasm-ld. The real one links,
+//! and the stages of a build run over what it linked, in place.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wasmparser::{Parser, Payload};
+
+use crate::config::{Debug, Level};
+use crate::error::{Error, Result};
+use crate::output;
+use crate::pipeline::{self, Options, Origin};
+use crate::process::Limits;
+use crate::report::Report;
+use crate::toolchain::{self, Toolchain};
+use crate::ui::{Ui, Verbosity};
+
+/// The variable by which `wbuild cargo` says how to link.
+pub const SETTINGS: &str = "WBUILD_LINK";
+
+/// What `wbuild cargo` was asked for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Settings {
+    /// The words that start wasm-ld; found anew where there are none.
+    pub wasm_ld: Vec<PathBuf>,
+    /// A level that was asked for; else what rustc says to the linker.
+    pub level: Option<String>,
+    /// `off`, `builtin` or a path.
+    pub binaryen: Option<String>,
+    pub verify_each: bool,
+}
+
+/// Whether these words are rustc's to its linker.
+pub fn is_meant(words: &[OsString]) -> bool {
+    words.first().is_some_and(|word| word == "-flavor") && words.get(1).is_some_and(|word| word == "wasm")
+}
+
+/// Links and finishes; the exit status is wasm-ld's.
+pub fn main(words: &[OsString]) -> Result<i32> {
+    let settings: Settings = match std::env::var(SETTINGS) {
+        Ok(text) => serde_json::from_str(&text)
+            .map_err(|e| Error::usage(format!("{SETTINGS} is not what wbuild cargo sets")).cause(e).help("unset it"))?,
+        Err(_) => Settings::default(),
+    };
+    let wasm_ld = match settings.wasm_ld.is_empty() {
+        false => settings.wasm_ld.clone(),
+        true => toolchain::find(&toolchain::Request::default(), &wbuild_targets::TARGETS[0])?.wasm_ld,
+    };
+    let words = &words[2..];
+    let mut command = Toolchain::command(&wasm_ld);
+    command.args(words);
+    let linked = command.run(Limits::default())?;
+    let _ = std::io::stdout().write_all(&linked.stdout);
+    let _ = std::io::stderr().write_all(linked.stderr.as_bytes());
+    if !linked.status.success() {
+        return Ok(linked.status.code().unwrap_or(1));
+    }
+    let Some(module) = words.iter().position(|word| word == "-o").and_then(|at| words.get(at + 1)) else {
+        return Ok(0);
+    };
+    let module = Path::new(module);
+    let before = output::read(module)?;
+    // Its tool runs functions of the module that only describe, and deletes them; it must find them
+    // as the compiler made them.
+    if is_for_wasm_bindgen(&before) {
+        return Ok(0);
+    }
+    let options = options(&settings, words)?;
+    let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
+    let name = module.display().to_string();
+    let after = pipeline::run(&name, before, &pipeline::stages(&options), &options, &ui, &mut report)?;
+    output::write(module, &after)?;
+    Ok(0)
+}
+
+/// What was asked for of wbuild, else what rustc tells its linker: `-O0` for a dev build, and what to strip.
+fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
+    let has = |word: &str| words.iter().any(|given| given == OsStr::new(word));
+    let level = match &settings.level {
+        // A dev build stays quick, whatever release builds are to be.
+        _ if has("-O0") => Level::O0,
+        Some(level) => Level::parse(level)?,
+        None if has("-O1") => Level::O1,
+        None if has("-O3") => Level::O3,
+        None => Level::O2,
+    };
+    let debug = match (has("--strip-all"), has("--strip-debug")) {
+        (true, _) => Debug::None,
+        (false, true) => Debug::Names,
+        (false, false) => Debug::Full,
+    };
+    Ok(Options {
+        level,
+        debug,
+        binaryen: settings.binaryen.as_deref().unwrap_or("builtin").parse().unwrap_or_default(),
+        origin: Origin::Linked,
+        verify_each: settings.verify_each,
+    })
+}
+
+fn is_for_wasm_bindgen(module: &[u8]) -> bool {
+    let sections = Parser::new(0).parse_all(module);
+    sections.map_while(|payload| payload.ok()).any(|payload| match payload {
+        Payload::CustomSection(section) => section.name() == "__wasm_bindgen_unstable",
+        _ => false,
+    })
+}

@@ -1,0 +1,4 @@
+#[test]
+fn greets_from_outside() {
+    assert_eq!(greet::greet("all"), "Hello, all!");
+}

@@ -1,0 +1,285 @@
+//! Rust files, each built by one line, and cargo with wbuild as its linker and runner.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use xtask::shell;
+
+use crate::programs::{assert_same, wbuild};
+
+fn testdata(name: &str) -> PathBuf {
+    shell::root().join("testdata/rust").join(name)
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// The line under test, in `folder`. What cargo tells its tests about itself is no business of it.
+fn line(folder: &Path, words: &[&str]) -> Command {
+    let mut command = wbuild();
+    command.args(words).current_dir(folder);
+    for name in ["CARGO_TARGET_DIR", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUST_BACKTRACE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn output(folder: &Path, words: &[&str]) -> Output {
+    shell::unchecked_output(&mut line(folder, words)).unwrap()
+}
+
+fn build(folder: &Path, words: &[&str]) {
+    let output = output(folder, words);
+    assert!(output.status.success(), "{words:?}: {}", text(&output));
+}
+
+#[test]
+fn a_program_prints_at_every_level_what_a_native_build_prints() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["program.rs", "words.txt"] {
+        std::fs::copy(testdata(file), folder.path().join(file)).unwrap();
+    }
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition", "2024", "-O", "program.rs", "-o", "native"]).current_dir(folder.path());
+    shell::output(&mut rustc).unwrap();
+    let mut native = Command::new(folder.path().join("native"));
+    let native = shell::unchecked_output(native.args(["words.txt", "x"]).current_dir(folder.path())).unwrap();
+    assert_eq!(native.status.code(), Some(3));
+    let mut sizes = BTreeMap::new();
+    for level in ["-O0", "-O1", "-O2", "-O3", "-O4", "-Os", "-Oz"] {
+        build(folder.path(), &["program.rs", level, "--standalone", "-o", "program.wasm"]);
+        let run = output(folder.path(), &["run", "--dir", ".", "program.wasm", "words.txt", "x"]);
+        assert_same(level, &native, &run);
+        assert_eq!(run.stderr, native.stderr, "{level}");
+        sizes.insert(level, std::fs::metadata(folder.path().join("program.wasm")).unwrap().len());
+    }
+    assert!(sizes["-Oz"] * 3 < sizes["-O0"] * 2, "{sizes:?}");
+}
+
+#[test]
+fn a_rust_program_runs_in_node_too() {
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), &[testdata("hello.rs").to_str().unwrap(), "-O3"]);
+    let mut node = Command::new("node");
+    node.arg("--no-warnings").arg(shell::root().join("testdata/wasi.mjs")).arg("hello.wasm");
+    assert_eq!(shell::output(node.current_dir(folder.path())).unwrap().stdout, b"Hello, world!\n");
+}
+
+#[test]
+fn opt_changes_nothing_that_the_host_sees_of_a_rust_program() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["program.rs", "words.txt"] {
+        std::fs::copy(testdata(file), folder.path().join(file)).unwrap();
+    }
+    build(folder.path(), &["program.rs", "-O0", "-o", "before.wasm"]);
+    build(folder.path(), &["opt", "before.wasm", "-O3", "-o", "after.wasm"]);
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    let verdict = wbuild::oracle::compare_programs(&read("before.wasm"), &read("after.wasm"), || {
+        let _ = std::fs::remove_file(folder.path().join("copy.txt"));
+        let args = ["program", "words.txt"].map(String::from).to_vec();
+        let dirs = vec![(folder.path().to_path_buf(), ".".to_string())];
+        Ok(wbuild::run::Options { args, dirs, ..Default::default() })
+    });
+    match verdict.unwrap() {
+        wbuild::oracle::Verdict::Same(tally) => assert_eq!((tally.inconclusive, tally.trapped), (0, 0)),
+        wbuild::oracle::Verdict::Different(found) => panic!("{found}"),
+    }
+}
+
+#[test]
+fn libraries_keep_their_exports_and_imports_on_both_targets() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = testdata("exports.rs");
+    let source = source.to_str().unwrap();
+    for words in [&["--target", "wasm32-unknown-unknown"][..], &["--reactor"], &["--no-entry"]] {
+        build(folder.path(), &[&[source, "-Oz", "-o", "m.wasm"], words].concat());
+        let printed = output(folder.path(), &["wasm2wat", "m.wasm"]);
+        let printed = text(&printed);
+        for wanted in ["(import \"host\" \"scale\"", "(export \"twice_scaled\"", "(export \"length\""] {
+            assert!(printed.contains(wanted), "{words:?}: {wanted} is not in\n{printed}");
+        }
+        assert_eq!(printed.contains("(export \"_initialize\""), words == ["--reactor"], "{words:?}");
+    }
+    let refused = output(folder.path(), &[source, "--reactor", "--standalone", "-o", "n.wasm"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("it imports host.scale"), "{}", text(&refused));
+    assert!(!folder.path().join("n.wasm").exists());
+}
+
+#[test]
+fn a_panic_is_told_with_its_place_and_the_functions_that_led_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "fn main() { inner(std::env::args().count()); }\n\
+                  #[inline(never)] fn inner(n: usize) { let v = vec![1]; println!(\"{}\", v[n]); }\n";
+    std::fs::write(folder.path().join("p.rs"), source).unwrap();
+    build(folder.path(), &["p.rs", "-O1", "-g1"]);
+    let run = output(folder.path(), &["run", "p.wasm"]);
+    assert_eq!(run.status.code(), Some(134));
+    assert!(text(&run).contains("panicked at p.rs:2:"), "{}", text(&run));
+    assert!(text(&run).contains("in p::inner"), "{}", text(&run));
+}
+
+#[test]
+fn a_compile_error_is_rustcs_own_and_leaves_no_output() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("e.rs"), "fn main() { let x: u32 = \"no\"; }\n").unwrap();
+    let built = output(folder.path(), &["e.rs"]);
+    assert_eq!(built.status.code(), Some(1));
+    for wanted in ["error[E0308]: mismatched types", "e.rs:1:26", "error: cannot compile e.rs"] {
+        assert!(text(&built).contains(wanted), "{}", text(&built));
+    }
+    assert!(!folder.path().join("e.wasm").exists());
+}
+
+#[test]
+fn what_rust_cannot_take_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.rs"), "fn main() {}\n").unwrap();
+    std::fs::write(folder.path().join("b.rs"), "fn main() {}\n").unwrap();
+    std::fs::write(folder.path().join("c.c"), "int main(void) { return 0; }\n").unwrap();
+    for (words, wanted) in [
+        (&["a.rs", "-DX"][..], "-DX is for a C compiler"),
+        (&["a.rs", "b.rs"], "two Rust files are two crates"),
+        (&["a.rs", "c.c"], "cannot be built with"),
+        (&["c.c", "--edition", "2024"], "--edition is Rust's"),
+        (&["a.rs", "--exceptions=wasm"], "are for C"),
+    ] {
+        let refused = output(folder.path(), words);
+        assert_eq!(refused.status.code(), Some(2), "{words:?}: {}", text(&refused));
+        assert!(text(&refused).contains(wanted), "{words:?}: {}", text(&refused));
+    }
+}
+
+#[test]
+fn a_rust_program_is_the_same_bytes_in_two_folders() {
+    let built = ["one", "another"].map(|name| {
+        let folder = tempfile::Builder::new().prefix(name).tempdir().unwrap();
+        for file in ["program.rs", "words.txt"] {
+            std::fs::copy(testdata(file), folder.path().join(file)).unwrap();
+        }
+        build(folder.path(), &["program.rs", "-O3"]);
+        std::fs::read(folder.path().join("program.wasm")).unwrap()
+    });
+    assert!(built[0] == built[1]);
+    assert!(!String::from_utf8_lossy(&built[0]).contains("/usr/"), "a path of this machine is in the module");
+}
+
+/// A copy of the workspace, and what every file in it held.
+fn workspace() -> (tempfile::TempDir, BTreeMap<PathBuf, Vec<u8>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("workspace");
+    shell::output(Command::new("cp").arg("-R").arg(testdata("workspace")).arg(&copy)).unwrap();
+    let files = files(&copy);
+    assert!(files.len() >= 10, "only {} files", files.len());
+    (folder, files)
+}
+
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => drop(found.insert(path.clone(), std::fs::read(path).unwrap())),
+        }
+    }
+    found
+}
+
+#[test]
+fn cargo_builds_runs_and_tests_an_untouched_workspace() {
+    let (folder, before) = workspace();
+    let (place, target) = (folder.path().join("workspace"), folder.path().join("target"));
+    let cargo = |words: &[&str]| {
+        let mut command = line(&place, &["cargo"]);
+        shell::unchecked_output(command.args(words).env("CARGO_TARGET_DIR", &target)).unwrap()
+    };
+    let run = cargo(&["run", "--release", "--locked", "-p", "app", "--bin", "app", "--", "a", "b c"]);
+    assert_eq!(run.status.code(), Some(7), "{}", text(&run));
+    let printed = String::from_utf8_lossy(&run.stdout).into_owned();
+    assert!(printed.starts_with("Hello, world!\na build script for wasm32-wasip1\n"), "{printed}");
+    assert!(printed.contains("arguments [\"a\", \"b c\"]"), "{printed}");
+
+    let tested = cargo(&["test", "--locked"]);
+    assert!(tested.status.success(), "{}", text(&tested));
+    for wanted in [
+        "runs_on_wasm_and_sees_its_own_folder ... ok",
+        "greets_from_outside ... ok",
+        "Doc-tests greet",
+        "line 5) ... ok",
+    ] {
+        assert!(text(&tested).contains(wanted), "{wanted}: {}", text(&tested));
+    }
+
+    // A flag of the user's reaches the compiler, beside what we need.
+    let mut flagged = line(&place, &["cargo", "test", "--locked", "-p", "greet", "--lib"]);
+    let flagged = shell::unchecked_output(flagged.env("RUSTFLAGS", "--cfg fails").env("CARGO_TARGET_DIR", &target));
+    let flagged = flagged.unwrap();
+    // A panic aborts on wasm, so this is the runner's status, handed on by cargo.
+    assert_eq!(flagged.status.code(), Some(134), "{}", text(&flagged));
+    assert!(text(&flagged).contains("--cfg fails reached the compiler"), "{}", text(&flagged));
+
+    assert!(files(&place) == before, "the project was changed");
+}
+
+#[test]
+fn cargos_artefacts_are_finished_modules_and_a_second_build_makes_nothing_anew() {
+    let (folder, _) = workspace();
+    let (place, target) = (folder.path().join("workspace"), folder.path().join("target"));
+    let cargo = |words: &[&str]| {
+        let mut command = line(&place, &["cargo"]);
+        let output = shell::unchecked_output(command.args(words).env("CARGO_TARGET_DIR", &target)).unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        output
+    };
+    let size = |profile: &str, name: &str| {
+        let path = target.join("wasm32-wasip1").join(profile).join(name);
+        std::fs::metadata(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).len()
+    };
+    cargo(&["build", "--release"]);
+    let (app, plugin) = (size("release", "app.wasm"), size("release", "plugin.wasm"));
+    // What Binaryen and our passes leave of it is their own fixed point, near enough.
+    let again = folder.path().join("again.wasm");
+    let released = target.join("wasm32-wasip1/release/app.wasm");
+    build(&place, &["opt", "-g1", released.to_str().unwrap(), "-o", again.to_str().unwrap()]);
+    let left = std::fs::metadata(&again).unwrap().len();
+    assert!(left * 100 >= app * 98, "opt made {left} of {app} bytes");
+    assert!(plugin < 1000, "{plugin}");
+
+    let fresh = cargo(&["build", "--release"]);
+    assert!(!text(&fresh).contains("Compiling"), "{}", text(&fresh));
+
+    cargo(&["-Oz", "build", "--release"]);
+    let small = size("release", "app.wasm");
+    assert!(small < app, "-Oz made {small} of {app} bytes");
+}
+
+#[test]
+fn cargos_own_errors_and_statuses_come_through() {
+    let (folder, _) = workspace();
+    let place = folder.path().join("workspace");
+    let target = folder.path().join("target");
+    std::fs::write(place.join("greet/src/lib.rs"), "pub fn greet() -> u32 { \"no\" }\n").unwrap();
+    let broken = output(&place, &["cargo", "build", "--target-dir", target.to_str().unwrap()]);
+    assert_eq!(broken.status.code(), Some(101));
+    assert!(text(&broken).contains("error[E0308]: mismatched types"), "{}", text(&broken));
+    let unknown = output(&place, &["cargo", "build", "--target", "x86_64-unknown-linux-gnu"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown).contains("wbuild does not build for x86_64-unknown-linux-gnu"), "{}", text(&unknown));
+    let nowhere = output(folder.path(), &["cargo", "build"]);
+    assert_eq!(nowhere.status.code(), Some(101));
+    assert!(text(&nowhere).contains("could not find `Cargo.toml`"), "{}", text(&nowhere));
+}
+
+#[test]
+fn a_link_that_fails_is_told_in_the_linkers_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, module) = ("unsafe extern \"C\" { fn gone(); }\nfn main() { unsafe { gone() } }\n", "l.wasm");
+    std::fs::write(folder.path().join("l.rs"), source).unwrap();
+    let built = output(folder.path(), &["l.rs", "-O1"]);
+    assert_eq!(built.status.code(), Some(1), "{}", text(&built));
+    assert!(text(&built).contains("undefined symbol: gone"), "{}", text(&built));
+    assert!(!folder.path().join(module).exists());
+}
