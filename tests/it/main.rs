@@ -10,6 +10,7 @@ mod random;
 mod reproducible;
 mod run;
 mod rust;
+mod rust_projects;
 mod second_reader;
 mod sjlj;
 mod spec;

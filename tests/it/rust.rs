@@ -283,3 +283,82 @@ fn a_link_that_fails_is_told_in_the_linkers_words() {
     assert!(text(&built).contains("undefined symbol: gone"), "{}", text(&built));
     assert!(!folder.path().join(module).exists());
 }
+
+#[test]
+fn a_library_that_was_killed_while_it_was_built_is_built_again_and_once_for_two() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(testdata("exports.rs"), folder.path().join("exports.rs")).unwrap();
+    let cache = folder.path().join("cache");
+    let start = |output: &str| {
+        let words = ["exports.rs", "--target", "wasm32-unknown-unknown", "-O1", "-o", output];
+        let mut command = line(folder.path(), &words);
+        command.env("WBUILD_CACHE", &cache).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    let libraries = || -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(cache.join("rust")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.join("lib").is_dir()).collect()
+    };
+    let started = || std::fs::read_dir(cache.join("rust")).is_ok_and(|mut entries| entries.next().is_some());
+    let mut killed = start("k.wasm");
+    for _ in 0..600 {
+        if started() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    if libraries().is_empty() && !started() {
+        // rustup has this target, so nothing is ever built and there is nothing to interrupt.
+        assert!(killed.wait().unwrap().success());
+        return;
+    }
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(libraries().is_empty() && !folder.path().join("k.wasm").exists());
+    let both = [start("a.wasm"), start("b.wasm")];
+    for child in both {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    assert_eq!(libraries().len(), 1);
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert!(read("a.wasm") == read("b.wasm"));
+    let listed = line(folder.path(), &["toolchain"]).env("WBUILD_CACHE", &cache).output().unwrap();
+    assert!(text(&listed).contains("for wasm32-unknown-unknown"), "{}", text(&listed));
+    let empty = folder.path().join("home");
+    let mut remove = line(folder.path(), &["toolchain", "remove"]);
+    let removed = remove.env("WBUILD_CACHE", &cache).env("WBUILD_HOME", &empty).output().unwrap();
+    assert!(removed.status.success() && libraries().is_empty(), "{}", text(&removed));
+}
+
+#[test]
+fn without_a_library_and_its_source_the_error_is_the_command_that_brings_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(testdata("hello.rs"), folder.path().join("hello.rs")).unwrap();
+    let fake = |minor: u32| {
+        let rustc = folder.path().join("rustc");
+        let script = format!(
+            "#!/bin/sh\n[ \"$1\" = --print ] && echo {0}/none && exit\n\
+             echo 'rustc 1.{minor}.0 (fake)'; echo 'host: x86_64-unknown-linux-gnu'; echo 'release: 1.{minor}.0'\n",
+            folder.path().display()
+        );
+        std::fs::write(&rustc, script).unwrap();
+        std::fs::set_permissions(&rustc, std::fs::Permissions::from_mode(0o755)).unwrap();
+        rustc
+    };
+    let built = |rustc: &Path| {
+        let mut command = line(folder.path(), &["hello.rs"]);
+        let output = command.env("WBUILD_RUSTC", rustc).env("WBUILD_CACHE", folder.path().join("c")).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(!folder.path().join("hello.wasm").exists());
+        text(&output)
+    };
+    let missing = built(&fake(95));
+    assert!(missing.contains("Rust's standard library for wasm32-wasip1 is not here"), "{missing}");
+    assert!(missing.contains("rustup target add wasm32-wasip1"), "{missing}");
+    let old = built(&fake(70));
+    assert!(old.contains("no Rust compiler found") && old.contains("older than 1.84"), "{old}");
+    let gone = built(Path::new("/nowhere/rustc"));
+    assert!(gone.contains("/nowhere/rustc cannot be run"), "{gone}");
+}
