@@ -41,16 +41,19 @@ pub enum Token {
 /// wbuild's own options; the contract says what they mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Own {
+    Bin,
     Binaryen,
     Clang,
     Compiler,
     DryRun,
     Edition,
+    Example,
     Exceptions,
     Export,
     ExportAll,
     InitialMemory,
     Json,
+    Lib,
     LlvmLto,
     Lto,
     MaxMemory,
@@ -73,16 +76,19 @@ pub enum Own {
 
 /// The long options: spelling, meaning, and whether a value follows.
 const LONG: &[(&str, Own, bool)] = &[
+    ("--bin", Own::Bin, true),
     ("--binaryen", Own::Binaryen, true),
     ("--clang", Own::Clang, true),
     ("--compiler", Own::Compiler, true),
     ("--dry-run", Own::DryRun, false),
     ("--edition", Own::Edition, true),
+    ("--example", Own::Example, true),
     ("--exceptions", Own::Exceptions, true),
     ("--export", Own::Export, true),
     ("--export-all", Own::ExportAll, false),
     ("--initial-memory", Own::InitialMemory, true),
     ("--json", Own::Json, true),
+    ("--lib", Own::Lib, false),
     ("--llvm-lto", Own::LlvmLto, true),
     ("--lto", Own::Lto, true),
     ("--max-memory", Own::MaxMemory, true),

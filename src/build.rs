@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::config::{Config, Crate, Entry, Program, Work};
+use crate::config::{Config, Crate, Entry, Program, Source, Work};
 use crate::error::{Error, Result};
 use crate::plan::{self, Place, Plan, Variant};
 use crate::process::Scratch;
@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 use crate::source::Language;
 use crate::toolchain::{self, rust::Library};
 use crate::ui::{Ui, Verbosity};
-use crate::{exec, exports, inputs, link, output, pipeline, rust, standalone, wasm, wat};
+use crate::{exec, exports, inputs, link, output, pipeline, project, rust, standalone, wasm, wat};
 
 /// Builds. `stdin` is what standard input held, where it is an input.
 pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
@@ -22,13 +22,18 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
     }
     inputs::check(config)?;
     let mut report = Report::new(config.target.name, config.level.name());
+    // A project's output is named after its target, which cargo must be asked for.
+    let mut output = config.output.clone();
     let module = match &config.work {
         Work::Program(program) => match program_module(config, program, &stdin, ui, &mut report)? {
             Some(module) => module,
             None => return Ok(()),
         },
         Work::Crate(krate) => match crate_module(config, krate, ui, &mut report)? {
-            Some(module) => module,
+            Some((module, place)) => {
+                output = place;
+                module
+            }
             None => return Ok(()),
         },
         Work::Module(path, language) => {
@@ -44,8 +49,8 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
         }
     };
     ui.clear();
-    output::write(&config.output, &module)?;
-    report.finish(&config.output, &module);
+    output::write(&output, &module)?;
+    report.finish(&output, &module);
     if ui.verbosity() == Verbosity::Verbose {
         report.lines().iter().for_each(|line| ui.verbose(line));
     }
@@ -87,15 +92,29 @@ fn program_module(
 }
 
 /// Compiles and finishes a crate; `None` under `--dry-run`, when the plan has been printed.
-fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) -> Result<Option<Vec<u8>>> {
+fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) -> Result<Option<(Vec<u8>, PathBuf)>> {
     let start = Instant::now();
     ui.progress("looking for rustc");
     let rust = toolchain::rust::locate(&toolchain::Places::of_process(), config.target)?;
-    let linker = rust::Linker::choose(toolchain::find(&krate.toolchain, config.target), &rust)?;
+    let toolchain = toolchain::find(&krate.toolchain, config.target);
+    let linker = rust::Linker::choose(toolchain.as_ref().map_err(Error::clone), &rust)?;
+    let (config, chosen) = project::settle(config, krate, &rust)?;
+    let config = &config;
+    let plan = |scratch: &Path| -> Result<Plan> {
+        Ok(match &chosen {
+            Some(chosen) => {
+                let toolchain = toolchain.as_ref().ok();
+                plan::of_project(config, project::variant(config, krate, chosen, &rust, &linker, toolchain))
+            }
+            None => {
+                let place = Place::here(scratch.to_path_buf(), Runtime::default())?;
+                plan::of_crate(config, krate, &rust, &linker, &place)
+            }
+        })
+    };
     if config.dry_run {
         let scratch = std::env::temp_dir().join("wbuild-dry-run");
-        let place = Place::here(scratch.clone(), Runtime::default())?;
-        return print(&plan::of_crate(config, krate, &rust, &linker, &place), &scratch).map(|()| None);
+        return print(&plan(&scratch)?, &scratch).map(|()| None);
     }
     report.tools(&rust.identity);
     report.tools(&linker.identity);
@@ -106,14 +125,18 @@ fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) ->
         report.stage(Timing { name, start, before: None, after: None, note: None });
     }
     let scratch = Scratch::new()?;
-    let place = Place::here(scratch.path().to_path_buf(), Runtime::default())?;
-    let plan = plan::of_crate(config, krate, &rust, &linker, &place);
+    let plan = plan(scratch.path())?;
     exec::prepare(&scratch, &plan.variants)?;
     let module = smallest(&plan, report, |variant, branch| {
-        let linked = exec::rustc(variant, &krate.source, ui, branch)?;
+        let linked = match (&chosen, &krate.source) {
+            (Some(chosen), _) => exec::cargo(variant, chosen, ui, branch)?,
+            (None, Source::File { path, .. } | Source::Project { manifest: path, .. }) => {
+                exec::rustc(variant, path, ui, branch)?
+            }
+        };
         finish(config, &plan, linked, ui, branch)
     })?;
-    Ok(Some(module))
+    Ok(Some((module, config.output.clone())))
 }
 
 /// Makes every variant of the plan, and keeps the smallest module.

@@ -61,27 +61,13 @@ pub fn command(args: &Args, ui: &Ui) -> Result<i32> {
     let settings = serde_json::to_string(&settings).map_err(|e| Error::internal("cannot write settings").cause(e))?;
 
     let mut cargo = Command::new(&rust.cargo);
-    let mut set = |name: String, value: OsString| {
+    cargo.env = environment(&places, &rust, toolchain.as_ref().ok(), target, level);
+    let named = target.name.to_uppercase().replace('-', "_");
+    let linker = (format!("CARGO_TARGET_{named}_LINKER"), own.clone().into_os_string());
+    for (name, value) in [("CARGO_BUILD_TARGET".to_string(), target.name.into()), linker] {
         // What the user has set stays.
         if places.var(&name).is_none() {
             cargo.env.push((name.into(), value));
-        }
-    };
-    let named = target.name.to_uppercase().replace('-', "_");
-    set("CARGO_BUILD_TARGET".into(), target.name.into());
-    set(format!("CARGO_TARGET_{named}_LINKER"), own.clone().into_os_string());
-    if let Some((rustc, rustdoc)) = rust.wrappers() {
-        set("RUSTC".into(), rustc.into_os_string());
-        set("RUSTDOC".into(), rustdoc.into_os_string());
-    }
-    if let Some(level) = level {
-        for (name, value) in profile(level) {
-            set(format!("CARGO_PROFILE_RELEASE_{name}"), value.into());
-        }
-    }
-    if let Ok(toolchain) = &toolchain {
-        for (name, value) in c_compiler(toolchain, target) {
-            set(name, value);
         }
     }
     cargo.env.push((linker::SETTINGS.into(), settings.into()));
@@ -93,6 +79,38 @@ pub fn command(args: &Args, ui: &Ui) -> Result<i32> {
     }
     cargo.args(&args.words[first..]);
     cargo.pass_through()
+}
+
+/// What cargo needs to know in either way of using it: where rustc, its library and a C compiler are, and the
+/// release profile of a level that was asked for. What the user has set stays.
+pub fn environment(
+    places: &Places,
+    rust: &rust::Rust,
+    toolchain: Option<&toolchain::Toolchain>,
+    target: &Target,
+    level: Option<Level>,
+) -> Vec<(OsString, OsString)> {
+    let mut all = Vec::new();
+    let mut set = |name: String, value: OsString| {
+        if places.var(&name).is_none() {
+            all.push((OsString::from(name), value));
+        }
+    };
+    if let Some((rustc, rustdoc)) = rust.wrappers() {
+        set("RUSTC".into(), rustc.into_os_string());
+        set("RUSTDOC".into(), rustdoc.into_os_string());
+    }
+    if let Some(level) = level {
+        for (name, value) in profile(level) {
+            set(format!("CARGO_PROFILE_RELEASE_{name}"), value.into());
+        }
+    }
+    if let Some(toolchain) = toolchain {
+        for (name, value) in c_compiler(toolchain, target) {
+            set(name, value);
+        }
+    }
+    all
 }
 
 /// The target that cargo's words or environment name, else WASI's.

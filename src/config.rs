@@ -98,7 +98,7 @@ pub struct Config {
 pub enum Work {
     /// Sources, objects and archives, linked together.
     Program(Box<Program>),
-    /// Rust in one file.
+    /// Rust: one file, or one target of a cargo project.
     Crate(Box<Crate>),
     /// One module, already linked: text or binary.
     Module(PathBuf, Language),
@@ -129,11 +129,32 @@ pub struct Program {
     pub toolchain: Request,
 }
 
-/// A crate of one file, compiled and linked by rustc.
+/// Where a crate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// Compiled by rustc itself.
+    File { path: PathBuf, edition: String },
+    /// Compiled by cargo.
+    Project { manifest: PathBuf, pick: Pick },
+}
+
+/// Which target of a project.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Pick {
+    /// The only one that becomes a module.
+    #[default]
+    Only,
+    Bin(String),
+    Lib,
+    Example(String),
+}
+
+/// A crate that is compiled and linked by Rust's own tools.
 #[derive(Debug, Clone)]
 pub struct Crate {
-    pub source: PathBuf,
-    pub edition: String,
+    pub source: Source,
+    /// A project's release profile is its own, unless a level is asked for.
+    pub profile: Option<Level>,
     pub lto: Lto,
     pub simd: bool,
     pub exports: Vec<String>,
@@ -213,7 +234,9 @@ impl Config {
     pub fn inputs(&self) -> Vec<&Path> {
         match &self.work {
             Work::Module(path, _) => vec![path],
-            Work::Crate(krate) => vec![&krate.source],
+            Work::Crate(krate) => match &krate.source {
+                Source::File { path, .. } | Source::Project { manifest: path, .. } => vec![path],
+            },
             Work::Program(program) => program
                 .items
                 .iter()
@@ -244,6 +267,10 @@ struct Draft {
     /// Rust's source.
     krate: Option<PathBuf>,
     edition: Option<String>,
+    /// The crate is a cargo project, and `krate` its manifest.
+    project: bool,
+    pick: Pick,
+    level_given: bool,
     /// The first option that only means something to a compiler or a linker.
     program_option: Option<String>,
     output: Option<PathBuf>,
@@ -284,6 +311,7 @@ impl Draft {
             Token::Output(path) => self.set_output(path)?,
             Token::Optimize(level) => {
                 self.level = Level::parse(&level)?;
+                self.level_given = true;
                 if level == "fast" {
                     self.compile_args.push("-ffast-math".into());
                 }
@@ -321,14 +349,15 @@ impl Draft {
     fn input(&mut self, path: PathBuf, language: Option<&str>, stdin: Option<&[u8]>) -> Result<()> {
         match source::classify(&path, language, stdin)? {
             Input::Source(language) => self.items.push(Item::Source(path, language)),
-            Input::Crate => match self.krate.replace(path) {
-                None => {}
-                Some(first) => {
-                    return Err(Error::usage("two Rust files are two crates")
+            input @ (Input::Crate | Input::Project) => {
+                self.project = input == Input::Project;
+                let manifest = if path.ends_with("Cargo.toml") { path.clone() } else { path.join("Cargo.toml") };
+                if let Some(first) = self.krate.replace(if self.project { manifest } else { path }) {
+                    return Err(Error::usage("two Rust inputs are two crates")
                         .cause(format!("the first is {}", first.display()))
                         .help("give the one with main; it names the others with mod"));
                 }
-            },
+            }
             Input::Object => self.items.push(Item::Object(path)),
             Input::Module(language) => {
                 if let Some((first, _)) = &self.module {
@@ -375,6 +404,9 @@ impl Draft {
 
     fn own(&mut self, own: Own, value: String) -> Result<()> {
         match own {
+            Own::Bin => self.pick = Pick::Bin(value),
+            Own::Example => self.pick = Pick::Example(value),
+            Own::Lib => self.pick = Pick::Lib,
             Own::Binaryen => self.binaryen = value.parse().unwrap_or_default(),
             Own::Clang => self.toolchain.clang = Some(value.into()),
             Own::Compiler => {
@@ -452,8 +484,9 @@ impl Draft {
             (Some((path, language)), None) => self.lone_module(path, language)?,
             (None, Some(source)) => Work::Crate(Box::new(self.lone_crate(source, target)?)),
             (Some((module, _)), Some(source)) => return Err(alone(&source, &module)),
-            (None, None) if self.edition.is_some() => {
-                return Err(Error::usage("--edition is Rust's, and no input is Rust").help("leave it out"));
+            (None, None) if self.edition.is_some() || self.pick != Pick::Only => {
+                return Err(Error::usage("--edition, --bin, --lib and --example are Rust's, and no input is Rust")
+                    .help("leave them out"));
             }
             (None, None) => Work::Program(Box::new(self.program(target, debug)?)),
         };
@@ -508,6 +541,8 @@ impl Draft {
         let output = match &self.output {
             Some(path) => path.clone(),
             None if first == Path::new("-") => PathBuf::from("-"),
+            // Named after the target, which only cargo knows.
+            None if self.project => PathBuf::new(),
             None => PathBuf::from(first.file_stem().unwrap_or_default()).with_extension("wasm"),
         };
         for input in inputs {
@@ -569,9 +604,22 @@ impl Draft {
         }
         let mut exports = std::mem::take(&mut self.exports);
         exports.extend(self.emcc_exports.iter().map(|name| settings::bare(name).to_string()).filter(|n| n != "main"));
+        let source = match (self.project, self.edition.take(), std::mem::take(&mut self.pick)) {
+            (false, edition, Pick::Only) => {
+                Source::File { path: source, edition: edition.unwrap_or_else(|| "2024".into()) }
+            }
+            (false, ..) => {
+                return Err(Error::usage("--bin, --lib and --example choose a target of a cargo project")
+                    .help(format!("leave them out for {}", source.display())));
+            }
+            (true, Some(_), _) => {
+                return Err(Error::usage("a project's edition is in its Cargo.toml").help("leave --edition out"));
+            }
+            (true, None, pick) => Source::Project { manifest: source, pick },
+        };
         Ok(Crate {
             source,
-            edition: self.edition.take().unwrap_or_else(|| "2024".into()),
+            profile: self.level_given.then_some(self.level),
             lto: self.lto(),
             simd,
             exports,

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::explain::{self, Names};
 use crate::plan::{Compile, Variant};
 use crate::process::{self, Limits};
+use crate::project::{self, Chosen};
 use crate::report::{Report, Timing};
 use crate::ui::Ui;
 use crate::{bitcode, c, output};
@@ -103,6 +104,24 @@ pub fn rustc(variant: &Variant, source: &Path, ui: &Ui, report: &mut Report) -> 
     }
     let module = output::read(&variant.link.module)?;
     let name = format!("rustc {}", source.display());
+    report.stage(Timing { name, start, before: None, after: Some(module.len()), note: None });
+    Ok(module)
+}
+
+/// Compiles and links a project's target: cargo does both, and says what it does itself.
+pub fn cargo(variant: &Variant, chosen: &Chosen, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
+    let start = Instant::now();
+    ui.clear();
+    ui.verbose(variant.link.command.shell());
+    let (status, messages) = variant.link.command.take_output()?;
+    if status != 0 {
+        return Err(Error::build(format!("cargo cannot build {}", chosen.name)).cause(format!("exit status: {status}")));
+    }
+    let Some(path) = project::artefact(&messages, chosen) else {
+        return Err(Error::build(format!("cargo made no module of {}", chosen.name)).help("cargo --version"));
+    };
+    let module = output::read(&path)?;
+    let name = format!("cargo {}", chosen.name);
     report.stage(Timing { name, start, before: None, after: Some(module.len()), note: None });
     Ok(module)
 }

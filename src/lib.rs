@@ -25,6 +25,7 @@ pub mod output;
 pub mod pipeline;
 pub mod plan;
 pub mod process;
+pub mod project;
 pub mod report;
 pub mod run;
 pub mod runtime;

@@ -72,6 +72,11 @@ pub fn of_crate(config: &Config, krate: &Crate, rust: &Rust, linker: &rust::Link
     Plan { variants: rust::variants(config, krate, rust, linker, place), ..of_module(config) }
 }
 
+/// The plan of a build from a cargo project, of which cargo makes a linked module.
+pub fn of_project(config: &Config, variant: Variant) -> Plan {
+    Plan { variants: vec![variant], ..of_module(config) }
+}
+
 /// The plan of a build from one finished module.
 pub fn of_module(config: &Config) -> Plan {
     let stages = pipeline::stages(&pipeline::Options::of(config));

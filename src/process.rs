@@ -89,6 +89,18 @@ impl Command {
         Ok(status.code().unwrap_or(1))
     }
 
+    /// Runs to the end on our own standard error; gives the exit status and standard output.
+    pub fn take_output(&self) -> Result<(i32, Vec<u8>)> {
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.args).envs(self.env.iter().map(|(k, v)| (k, v)));
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
+        let fail = |e| Error::build(format!("cannot run {}", self.program.display())).cause(e);
+        let mut child = Running::start(&mut command).map_err(fail)?;
+        let out = child.0.stdout.take().map(|mut out| read_all(&mut out)).unwrap_or_default();
+        let status = child.wait(None, &mut false).map_err(fail)?;
+        Ok((status.code().unwrap_or(1), out))
+    }
+
     /// As [`Command::run`], with `input` as standard input.
     pub fn run_with_input(&self, input: &[u8], limits: Limits) -> Result<Output> {
         if let Some(output) = service::run(self, input, limits)? {

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, Crate, Debug, Entry, Level, Lto};
+use crate::config::{Config, Crate, Debug, Entry, Level, Lto, Source};
 use crate::error::{Error, Result};
 use crate::plan::{Link, Place, Variant};
 use crate::process::Command;
@@ -22,12 +22,12 @@ pub struct Linker {
 impl Linker {
     /// The wasm-ld that C is linked with, else the one that rustup brings along. rustc starts a
     /// linker by one path, so the one that is itself wasm cannot serve.
-    pub fn choose(toolchain: Result<Toolchain>, rust: &Rust) -> Result<Linker> {
+    pub fn choose(toolchain: Result<&Toolchain, Error>, rust: &Rust) -> Result<Linker> {
         let refused = match toolchain {
             Ok(toolchain) if !toolchain.hermetic => {
-                let identity = toolchain.identity.into_iter().filter(|tool| tool.name == "wasm-ld").collect();
-                let path = toolchain.wasm_ld.into_iter().next().unwrap_or_default();
-                return Ok(Linker { path, crt_reactor: toolchain.crt_reactor, identity });
+                let identity = toolchain.identity.iter().filter(|tool| tool.name == "wasm-ld").cloned().collect();
+                let path = toolchain.wasm_ld.first().cloned().unwrap_or_default();
+                return Ok(Linker { path, crt_reactor: toolchain.crt_reactor.clone(), identity });
             }
             Ok(_) => Error::build("no native wasm-ld found, and rustc needs one")
                 .cause("the linker that is itself wasm takes more than one word to start")
@@ -70,7 +70,10 @@ fn command(
     module: &Path,
 ) -> Command {
     let mut command = Command::new(&rust.rustc);
-    command.arg(&krate.source).args(["--edition", &krate.edition, "--target", config.target.name]);
+    if let Source::File { path, edition } = &krate.source {
+        command.arg(path).args(["--edition", edition]);
+    }
+    command.args(["--target", config.target.name]);
     // A library's exports are for whoever loads it; a program's entry is main.
     command.args(["--crate-type", if config.entry == Entry::Command { "bin" } else { "cdylib" }]);
     if let Some(sysroot) = &rust.sysroot {
@@ -98,18 +101,24 @@ fn command(
     if config.debug == Debug::Full {
         command.args(["-C", "debuginfo=2"]);
     }
-    if krate.simd {
-        command.args(["-C", "target-feature=+simd128"]);
-    }
     // Panics name the source's file.
     command.arg(both("--remap-path-prefix=", &place.folder, "=."));
     command.args(["--color", if place.color { "always" } else { "never" }]);
-    command.args(["-C".into(), both("linker=", &linker.path, "")]);
-    for word in link_words(config, krate, linker) {
-        command.arg("-C").arg(both("link-arg=", Path::new(&word), ""));
-    }
-    command.arg("-o").arg(module);
+    command.args(link_options(config, krate, linker)).arg("-o").arg(module);
     command
+}
+
+/// rustc's options that say how to link, and for which features.
+pub fn link_options(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsString> {
+    let mut options: Vec<OsString> = Vec::new();
+    if krate.simd {
+        options.extend(["-C".into(), "target-feature=+simd128".into()]);
+    }
+    options.extend(["-C".into(), both("linker=", &linker.path, "")]);
+    for word in link_words(config, krate, linker) {
+        options.extend(["-C".into(), both("link-arg=", Path::new(&word), "")]);
+    }
+    options
 }
 
 /// For wasm-ld, behind what rustc says to it: the last word on each matter holds.

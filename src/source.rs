@@ -27,6 +27,8 @@ pub enum Input {
     Source(Language),
     /// It is a crate of one file.
     Crate,
+    /// It is a cargo project's folder or manifest.
+    Project,
     /// It is linked.
     Object,
     /// It is a whole module.
@@ -99,6 +101,9 @@ pub fn classify(path: &Path, forced: Option<&str>, stdin: Option<&[u8]>) -> Resu
         });
     }
     let shown = path.display();
+    if path.ends_with("Cargo.toml") || path.join("Cargo.toml").is_file() {
+        return Ok(Input::Project);
+    }
     let suffix = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     if let Some(language) = Language::of_suffix(suffix) {
         return Ok(language.input());

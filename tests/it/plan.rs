@@ -28,7 +28,7 @@ fn plan(words: &[&str]) -> String {
         }
         Work::Crate(krate) => {
             let rust = Rust::new("rustc".into(), "cargo".into(), Some("/cache/rust/1".into()));
-            let linker = rust::Linker::choose(Ok(toolchain()), &rust).unwrap();
+            let linker = rust::Linker::choose(Ok(&toolchain()), &rust).unwrap();
             let (folder, runtime) = (PathBuf::from("/home/user/project"), Runtime::default());
             let place = Place { folder, scratch: scratch.clone(), runtime, color: false, epoch: false };
             plan::of_crate(&config, krate, &rust, &linker, &place)

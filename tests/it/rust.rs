@@ -141,10 +141,12 @@ fn what_rust_cannot_take_is_a_usage_error() {
     std::fs::write(folder.path().join("c.c"), "int main(void) { return 0; }\n").unwrap();
     for (words, wanted) in [
         (&["a.rs", "-DX"][..], "-DX is for a C compiler"),
-        (&["a.rs", "b.rs"], "two Rust files are two crates"),
+        (&["a.rs", "b.rs"], "two Rust inputs are two crates"),
         (&["a.rs", "c.c"], "cannot be built with"),
-        (&["c.c", "--edition", "2024"], "--edition is Rust's"),
+        (&["c.c", "--edition", "2024"], "--edition, --bin, --lib and --example are Rust's"),
         (&["a.rs", "--exceptions=wasm"], "are for C"),
+        (&["a.rs", "--bin", "a"], "choose a target of a cargo project"),
+        (&["c.c", "--lib"], "are Rust's"),
     ] {
         let refused = output(folder.path(), words);
         assert_eq!(refused.status.code(), Some(2), "{words:?}: {}", text(&refused));
@@ -254,6 +256,60 @@ fn cargos_artefacts_are_finished_modules_and_a_second_build_makes_nothing_anew()
     cargo(&["-Oz", "build", "--release"]);
     let small = size("release", "app.wasm");
     assert!(small < app, "-Oz made {small} of {app} bytes");
+}
+
+#[test]
+fn a_folder_is_a_project_of_which_one_target_is_built() {
+    let (folder, before) = workspace();
+    let place = folder.path();
+    let project = |words: &[&str]| {
+        let mut command = line(place, words);
+        shell::unchecked_output(command.env("CARGO_TARGET_DIR", place.join("target"))).unwrap()
+    };
+    for (input, wanted) in [
+        ("workspace", "choose one of --bin app, --bin panics, --lib (plugin)"),
+        ("workspace/app", "choose one of --bin app, --bin panics"),
+        ("workspace/greet/Cargo.toml", "has no binary and no cdylib"),
+    ] {
+        let refused = project(&[input]);
+        assert_eq!(refused.status.code(), Some(2), "{input}: {}", text(&refused));
+        assert!(text(&refused).contains(wanted), "{input}: {}", text(&refused));
+    }
+    let built = project(&["workspace/app", "--bin", "app", "-O3", "--standalone", "--json", "report.json"]);
+    assert!(built.status.success(), "{}", text(&built));
+    let run = output(&place.join("workspace/app"), &["run", "--dir", ".", "../../app.wasm", "x"]);
+    assert_eq!(run.status.code(), Some(7), "{}", text(&run));
+    assert!(text(&run).contains("arguments [\"x\"]"), "{}", text(&run));
+    let report = std::fs::read_to_string(place.join("report.json")).unwrap();
+    for wanted in ["\"cargo app\"", "\"rust-std\"", "\"binaryen -O3\""] {
+        assert!(report.contains(wanted), "{report}");
+    }
+    let library = project(&["workspace/plugin/Cargo.toml", "-Oz", "--target", "wasm32-unknown-unknown"]);
+    assert!(library.status.success(), "{}", text(&library));
+    let printed = text(&output(place, &["wasm2wat", "plugin.wasm"]));
+    assert!(printed.contains("(export \"twice_scaled\"") && printed.contains("\"host\" \"scale\""), "{printed}");
+    // An error is cargo's, and the last module stays.
+    let kept = std::fs::read(place.join("app.wasm")).unwrap();
+    std::fs::write(place.join("workspace/app/src/main.rs"), "fn main() { nowhere() }\n").unwrap();
+    let broken = project(&["workspace/app", "--bin", "app"]);
+    assert_eq!(broken.status.code(), Some(1), "{}", text(&broken));
+    assert!(text(&broken).contains("error[E0425]"), "{}", text(&broken));
+    assert!(std::fs::read(place.join("app.wasm")).unwrap() == kept);
+    std::fs::copy(testdata("workspace/app/src/main.rs"), place.join("workspace/app/src/main.rs")).unwrap();
+    assert!(files(&place.join("workspace")) == before, "the project was changed");
+}
+
+#[test]
+fn a_project_is_the_same_bytes_in_two_folders() {
+    let built = [(); 2].map(|()| {
+        let (folder, _) = workspace();
+        let words = ["workspace/app", "--bin", "app", "-O2", "-o", "app.wasm"];
+        let mut command = line(folder.path(), &words);
+        let output = shell::unchecked_output(&mut command).unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        std::fs::read(folder.path().join("app.wasm")).unwrap()
+    });
+    assert!(built[0] == built[1], "{} and {} bytes, or others of the same number", built[0].len(), built[1].len());
 }
 
 #[test]

@@ -36,7 +36,7 @@ struct Settings {
 /// Measures the gates and prints them. With `--check` a missed one is an error.
 pub fn bench(words: &[OsString]) -> Result<()> {
     let settings = settings(words)?;
-    let machine = setup::everything()?;
+    let machine = setup::everything(setup::Extent::Programs)?;
     setup::packages(NEEDED)?;
     let folder = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
     let wanted = |name: &str| settings.only.is_empty() || settings.only.iter().any(|only| only == name);

@@ -9,7 +9,7 @@ use crate::setup;
 
 /// Builds and runs hello, and prints its output, its size and the time of each stage.
 pub fn demo() -> Result<()> {
-    let machine = setup::everything()?;
+    let machine = setup::everything(setup::Extent::Programs)?;
     let folder = machine.target.join("demo");
     std::fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     let source = shell::root().join("testdata/c/hello.c");

@@ -5,6 +5,8 @@ use std::process::ExitCode;
 
 use xtask::shell::{self, Result};
 
+use setup::Extent;
+
 mod bench;
 mod demo;
 mod setup;
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
     let command = words.next().unwrap_or_default();
     let rest: Vec<OsString> = words.collect();
     let result = match command.to_str() {
-        Some("setup") => setup::everything().map(drop),
+        Some("setup") => setup::everything(Extent::Programs).map(drop),
         Some("demo") => demo::demo(),
         Some("test") => test(&rest),
         Some("bench") => bench::bench(&rest),
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn test(rest: &[OsString]) -> Result<()> {
-    setup::everything()?;
+    setup::everything(Extent::Tests)?;
     setup::debian_sysroot()?;
     setup::rust_library()?;
     shell::run(setup::cargo("test").arg("--workspace").args(rest))

@@ -44,10 +44,19 @@ pub struct Machine {
     pub target: PathBuf,
 }
 
+/// What is compiled beside wbuild.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    Programs,
+    /// The tests too: what they depend on turns on features of what wbuild depends on, and so the
+    /// engine is compiled once and not once without and once with them.
+    Tests,
+}
+
 /// Packages, wbuild, and its toolchain.
-pub fn everything() -> Result<Machine> {
+pub fn everything(extent: Extent) -> Result<Machine> {
     packages(NEEDED)?;
-    let machine = build()?;
+    let machine = build(extent)?;
     // It says what it will do, and looks by itself whether there is anything to do.
     shell::run(Command::new(&machine.wbuild).args(["toolchain", "install", "--yes"]))?;
     Ok(machine)
@@ -66,9 +75,10 @@ pub fn rust_library() -> Result<()> {
     ])
 }
 
-/// Builds wbuild exactly as the tests do, so that nothing is compiled twice.
-pub fn build() -> Result<Machine> {
-    shell::run(cargo("build").arg("--workspace"))?;
+/// Builds wbuild.
+pub fn build(extent: Extent) -> Result<Machine> {
+    let targets: &[&str] = if extent == Extent::Tests { &["--all-targets"] } else { &[] };
+    shell::run(cargo("build").arg("--workspace").args(targets))?;
     let own = std::env::current_exe().map_err(|e| format!("cannot tell where xtask is: {e}"))?;
     let release = own.parent().ok_or("xtask is in no folder")?;
     let target = release.parent().ok_or("xtask is in no target folder")?.to_path_buf();
