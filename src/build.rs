@@ -95,7 +95,7 @@ fn program_module(
 fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) -> Result<Option<(Vec<u8>, PathBuf)>> {
     let start = Instant::now();
     ui.progress("looking for rustc");
-    let rust = toolchain::rust::locate(&toolchain::Places::of_process(), config.target)?;
+    let rust = toolchain::rust::locate(&toolchain::Places::of_process(), config.target, krate.std)?;
     let toolchain = toolchain::find(&krate.toolchain, config.target);
     let linker = rust::Linker::choose(toolchain.as_ref().map_err(Error::clone), &rust)?;
     let (config, chosen) = project::settle(config, krate, &rust)?;

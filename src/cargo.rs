@@ -47,7 +47,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<i32> {
     let target = target(&places, &args.words)?;
     let level = args.level.as_deref().map(Level::parse).transpose()?;
     ui.progress("looking for rustc");
-    let rust = rust::locate(&places, target)?;
+    let rust = rust::locate(&places, target, rust::Std::Normal)?;
     let toolchain = toolchain::find(&Request::default(), target);
     let wasm_ld = match &toolchain {
         Ok(toolchain) => toolchain.wasm_ld.clone(),

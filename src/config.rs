@@ -10,6 +10,7 @@ use crate::binaryen;
 use crate::error::{Error, Result};
 use crate::settings::{self, Setting};
 use crate::source::{self, Input, Language};
+use crate::toolchain::rust::Std;
 use crate::toolchain::{Choice, Request};
 use crate::ui::Verbosity;
 
@@ -155,6 +156,7 @@ pub struct Crate {
     pub source: Source,
     /// A project's release profile is its own, unless a level is asked for.
     pub profile: Option<Level>,
+    pub std: Std,
     pub lto: Lto,
     pub simd: bool,
     pub exports: Vec<String>,
@@ -270,6 +272,7 @@ struct Draft {
     /// The crate is a cargo project, and `krate` its manifest.
     project: bool,
     pick: Pick,
+    std: Std,
     level_given: bool,
     /// The first option that only means something to a compiler or a linker.
     program_option: Option<String>,
@@ -447,6 +450,13 @@ impl Draft {
             Own::StackLast => self.stack_last = true,
             Own::StackSize => self.stack = Some(settings::size(&value)?),
             Own::Standalone => self.standalone = true,
+            // Of a C compiler it is the language's version.
+            Own::Std if value != "small" => {
+                let word = OsString::from(format!("--std={value}"));
+                self.mark(std::slice::from_ref(&word));
+                self.compile_args.push(word);
+            }
+            Own::Std => self.std = Std::Small,
             Own::Sysroot => self.toolchain.sysroot = Some(value.into()),
             Own::Target => {
                 let names: Vec<&str> = wbuild_targets::TARGETS.iter().map(|t| t.name).collect();
@@ -484,9 +494,11 @@ impl Draft {
             (Some((path, language)), None) => self.lone_module(path, language)?,
             (None, Some(source)) => Work::Crate(Box::new(self.lone_crate(source, target)?)),
             (Some((module, _)), Some(source)) => return Err(alone(&source, &module)),
-            (None, None) if self.edition.is_some() || self.pick != Pick::Only => {
-                return Err(Error::usage("--edition, --bin, --lib and --example are Rust's, and no input is Rust")
-                    .help("leave them out"));
+            (None, None) if self.edition.is_some() || self.pick != Pick::Only || self.std != Std::Normal => {
+                return Err(Error::usage(
+                    "--edition, --bin, --lib, --example and --std=small are Rust's, and no input is Rust",
+                )
+                .help("leave them out"));
             }
             (None, None) => Work::Program(Box::new(self.program(target, debug)?)),
         };
@@ -620,6 +632,7 @@ impl Draft {
         Ok(Crate {
             source,
             profile: self.level_given.then_some(self.level),
+            std: self.std,
             lto: self.lto(),
             simd,
             exports,

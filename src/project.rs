@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::plan::{Link, Variant};
 use crate::process::{Command, Limits};
 use crate::rust::{self, Linker};
-use crate::toolchain::rust::Rust;
+use crate::toolchain::rust::{Rust, Std};
 use crate::toolchain::{Places, Toolchain};
 
 /// What `cargo metadata` says, as far as it matters here.
@@ -148,6 +148,13 @@ pub fn variant(
         command.args(["-C", "debuginfo=2"]);
     }
     command.env = cargo::environment(&Places::of_process(), rust, toolchain, config.target, krate.profile);
+    if krate.std == Std::Small {
+        // Its panics are aborts on the spot, which stable cargo and rustc take with these words only.
+        command.args.insert(0, "-Zpanic-immediate-abort".into());
+        command.env.retain(|(name, _)| name != "CARGO_PROFILE_RELEASE_PANIC");
+        command.env.push(("CARGO_PROFILE_RELEASE_PANIC".into(), "immediate-abort".into()));
+        command.env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
+    }
     Variant { name: "", compile: Vec::new(), link: Link { command, module: PathBuf::new() } }
 }
 

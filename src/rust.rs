@@ -7,7 +7,7 @@ use crate::config::{Config, Crate, Debug, Entry, Level, Lto, Source};
 use crate::error::{Error, Result};
 use crate::plan::{Link, Place, Variant};
 use crate::process::Command;
-use crate::toolchain::rust::Rust;
+use crate::toolchain::rust::{Rust, Std};
 use crate::toolchain::{Tool, Toolchain};
 
 /// What rustc links with.
@@ -92,8 +92,16 @@ fn command(
         Level::Os => "s",
         Level::Oz => "z",
     };
-    for option in [format!("opt-level={level}"), format!("lto={lto}"), "panic=abort".into()] {
+    for option in [format!("opt-level={level}"), format!("lto={lto}")] {
         command.arg("-C").arg(option);
+    }
+    match krate.std {
+        Std::Normal => drop(command.args(["-C", "panic=abort"])),
+        Std::Small => {
+            // The crate must panic as its library does, and stable rustc takes that with this variable only.
+            command.args(["-Z", "unstable-options", "-C", "panic=immediate-abort"]);
+            command.env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
+        }
     }
     if config.level != Level::O0 {
         command.args(["-C", "codegen-units=1"]);

@@ -176,7 +176,7 @@ fn npm(places: &Places, memory: &mut Memory) -> Row {
 /// One row for each target: which rustc and which library a build would use.
 fn rust(places: &Places) -> Vec<Row> {
     let row = |target: &'static wbuild_targets::Target| {
-        let finding = match rust::locate(places, target) {
+        let finding = match rust::locate(places, target, rust::Std::Normal) {
             Ok(rust) => {
                 let std = rust.identity.iter().find(|tool| tool.name == "rust-std").map(|tool| tool.version.clone());
                 let better = match rust.sysroot.as_ref().map(|sysroot| sysroot.is_dir()) {

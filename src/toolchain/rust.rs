@@ -24,6 +24,16 @@ const OLDEST: u32 = 84;
 /// What brings library source where rustup has no place: Debian's second rustc.
 const DEBIAN: &str = "apt-get install -y --no-install-recommends rustc-web rust-web-src";
 
+/// Which standard library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Std {
+    /// As Rust ships it.
+    #[default]
+    Normal,
+    /// Built for size, and a panic aborts on the spot, without a message.
+    Small,
+}
+
 /// A rustc, its cargo, and where the target's library is.
 #[derive(Debug, Clone)]
 pub struct Rust {
@@ -46,6 +56,7 @@ pub enum Library {
 /// How the library is built.
 #[derive(Debug, Clone)]
 struct Recipe {
+    std: Std,
     /// The library's source: a folder with `std` and `vendor`.
     source: PathBuf,
     target: &'static str,
@@ -74,7 +85,7 @@ struct Facts {
 ///
 /// WBUILD_RUSTC and RUSTC name a rustc, else PATH's and then `/usr/bin/rustc` are looked at: first for
 /// an installed library of the target, then for the library's source.
-pub fn locate(places: &Places, target: &Target) -> Result<Rust> {
+pub fn locate(places: &Places, target: &Target, std: Std) -> Result<Rust> {
     let mut memory = Memory::open(places.cache().ok().as_deref());
     let mut rejected = Vec::new();
     let mut found = Vec::new();
@@ -88,23 +99,28 @@ pub fn locate(places: &Places, target: &Target) -> Result<Rust> {
         }
     }
     let cargo = cargo(places, &found);
-    if let Some(rustc) = found.iter().find(|rustc| rustc.library(target).is_some()) {
+    let installed = found.iter().find(|rustc| std == Std::Normal && rustc.library(target).is_some());
+    if let Some(rustc) = installed {
         return rustc.installed(&mut memory, target, cargo?);
     }
     if let Some((rustc, source)) = found.iter().find_map(|rustc| Some((rustc, rustc.source()?))) {
-        return rustc.from_source(places, &mut memory, target, cargo?, source);
+        return rustc.from_source(places, &mut memory, (target, std), cargo?, source);
     }
-    let mut error = match found.is_empty() {
-        true => Error::build("no Rust compiler found"),
-        false => Error::build(format!("Rust's standard library for {} is not here", target.name)),
+    let mut error = match (found.is_empty(), std) {
+        (true, _) => Error::build("no Rust compiler found"),
+        (false, Std::Small) => Error::build("a small standard library is built from source, and there is none"),
+        (false, Std::Normal) => Error::build(format!("Rust's standard library for {} is not here", target.name)),
     };
     for rustc in &found {
-        rejected.push(format!("{} has neither the library nor its source", rustc.rustc.display()));
+        rejected.push(format!("{} has neither that library nor its source", rustc.rustc.display()));
     }
     for reason in rejected {
         error = error.cause(reason);
     }
-    let rustup = format!("rustup target add {}", target.name);
+    let rustup = match std {
+        Std::Normal => format!("rustup target add {}", target.name),
+        Std::Small => "rustup component add rust-src".to_string(),
+    };
     Err(match (places.on_path("rustup"), places.on_path("apt-get")) {
         (Some(_), None) => error.help(rustup),
         (Some(_), Some(_)) => error.help(format!("{rustup}; or, on Debian, {DEBIAN}")),
@@ -137,10 +153,26 @@ fn cargo(places: &Places, found: &[Found]) -> Result<PathBuf> {
     })
 }
 
+/// Whether this is rustup's stand-in for a rustc. It never changes, and what it stands for does, by folder
+/// and environment, so nothing about it can be remembered.
+fn is_stand_in(rustc: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let of = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+        of(rustc).is_some() && of(rustc) == of(&rustc.with_file_name("rustup"))
+    }
+    #[cfg(not(unix))]
+    true
+}
+
 impl Found {
     fn probe(memory: &mut Memory, rustc: &Path) -> Result<Found> {
-        // Not remembered: rustup's stand-in never changes, and what it stands for does.
-        let sysroot = PathBuf::from(first_line(&ask(rustc, &["--print", "sysroot"])?));
+        let probe = || Ok(PathBuf::from(first_line(&ask(rustc, &["--print", "sysroot"])?)));
+        let sysroot = match is_stand_in(rustc) {
+            true => probe()?,
+            false => memory.recall("rustc's sysroot", rustc, probe)?,
+        };
         let own = sysroot.join("bin/rustc");
         let rustc = if own.is_file() { own } else { rustc.to_path_buf() };
         let verbose = memory.recall("rustc", &rustc, || ask(&rustc, &["-vV"]))?;
@@ -199,13 +231,14 @@ impl Found {
         &self,
         places: &Places,
         memory: &mut Memory,
-        target: &Target,
+        (target, std): (&Target, Std),
         cargo: PathBuf,
         source: PathBuf,
     ) -> Result<Rust> {
         let rustc = self.identity(memory)?;
         let mut key = Sha256::new();
-        for part in [RECIPE, &self.facts.verbose, &rustc.sha256, target.name, &source.to_string_lossy()] {
+        let kind = format!("{std:?}");
+        for part in [RECIPE, &kind, &self.facts.verbose, &rustc.sha256, target.name, &source.to_string_lossy()] {
             key.update((part.len() as u64).to_le_bytes());
             key.update(part);
         }
@@ -222,8 +255,10 @@ impl Found {
         }
         let key = hex(&key.finalize()[..12]);
         let path = folder(places)?.join(&key);
-        let version = format!("built from {} for {}", self.field("release"), target.name);
+        let small = if std == Std::Small { "small, " } else { "" };
+        let version = format!("{small}built from {} for {}", self.field("release"), target.name);
         let recipe = Recipe {
+            std,
             source,
             target: target.name,
             host: self.field("host").to_string(),
@@ -238,7 +273,7 @@ impl Found {
 }
 
 /// Part of the key of what is built: to be changed with anything that changes what is built.
-const RECIPE: &str = "2";
+const RECIPE: &str = "3";
 
 /// A package that needs the whole library and nothing else. One codegen unit, as Rust's own builds have it.
 const MANIFEST: &str = "[package]
@@ -320,6 +355,12 @@ impl Recipe {
     fn command(&self, rust: &Rust, part: &Path) -> Command {
         let mut command = Command::new(&rust.cargo);
         command.args(["build", "--release", "--offline", "-Zbuild-std=std,panic_abort,test", "--target", self.target]);
+        if self.std == Std::Small {
+            command.args(["-Zbuild-std-features=optimize_for_size", "-Zpanic-immediate-abort"]);
+            let profile = [("OPT_LEVEL", "z"), ("PANIC", "immediate-abort")];
+            let profile = profile.map(|(name, value)| (format!("CARGO_PROFILE_RELEASE_{name}").into(), value.into()));
+            command.env.extend(profile);
+        }
         command.arg("--target-dir").arg(part.join("target"));
         command.args(["--config", "source.crates-io.replace-with=\"vendored\""]);
         let vendor = self.source.join("vendor");

@@ -143,7 +143,7 @@ fn what_rust_cannot_take_is_a_usage_error() {
         (&["a.rs", "-DX"][..], "-DX is for a C compiler"),
         (&["a.rs", "b.rs"], "two Rust inputs are two crates"),
         (&["a.rs", "c.c"], "cannot be built with"),
-        (&["c.c", "--edition", "2024"], "--edition, --bin, --lib and --example are Rust's"),
+        (&["c.c", "--edition", "2024"], "are Rust's, and no input is Rust"),
         (&["a.rs", "--exceptions=wasm"], "are for C"),
         (&["a.rs", "--bin", "a"], "choose a target of a cargo project"),
         (&["c.c", "--lib"], "are Rust's"),
@@ -417,4 +417,21 @@ fn without_a_library_and_its_source_the_error_is_the_command_that_brings_it() {
     assert!(old.contains("no Rust compiler found") && old.contains("older than 1.84"), "{old}");
     let gone = built(Path::new("/nowhere/rustc"));
     assert!(gone.contains("/nowhere/rustc cannot be run"), "{gone}");
+}
+
+#[test]
+fn a_small_library_makes_a_small_program_that_does_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(testdata("hello.rs"), folder.path().join("hello.rs")).unwrap();
+    build(folder.path(), &["hello.rs", "-Oz", "-o", "normal.wasm"]);
+    build(folder.path(), &["hello.rs", "-Oz", "--std=small", "--standalone", "--json", "report.json"]);
+    assert_eq!(output(folder.path(), &["run", "hello.wasm"]).stdout, b"Hello, world!\n");
+    let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+    assert!(size("hello.wasm") * 2 < size("normal.wasm"), "{} of {}", size("hello.wasm"), size("normal.wasm"));
+    assert!(std::fs::read_to_string(folder.path().join("report.json")).unwrap().contains("small, built from"));
+    let (project, _) = workspace();
+    let words = ["workspace/app", "--bin", "app", "-Oz", "--std=small", "-o", "app.wasm"];
+    build(project.path(), &words);
+    let run = output(&project.path().join("workspace/app"), &["run", "--dir", ".", "../../app.wasm"]);
+    assert_eq!(run.status.code(), Some(7), "{}", text(&run));
 }

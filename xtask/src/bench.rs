@@ -13,6 +13,7 @@ use serde_json::Value;
 use xtask::programs;
 use xtask::shell::{self, Result};
 
+use crate::bench_rust;
 use crate::demo::report;
 use crate::setup::{self, Machine, Program};
 
@@ -20,11 +21,11 @@ const NEEDED: &[Program] =
     &[Program { name: "wasm-opt", package: "binaryen" }, Program { name: "emcc", package: "emscripten" }];
 
 /// A number that must not be larger than its limit.
-struct Gate {
-    name: String,
-    value: f64,
-    limit: f64,
-    unit: &'static str,
+pub struct Gate {
+    pub name: String,
+    pub value: f64,
+    pub limit: f64,
+    pub unit: &'static str,
 }
 
 struct Settings {
@@ -46,6 +47,9 @@ pub fn bench(words: &[OsString]) -> Result<()> {
     }
     if wanted("sqlite") {
         gates.extend(sqlite(&machine, folder.path(), settings.runs)?);
+    }
+    if wanted("rust") {
+        gates.extend(bench_rust::rust(&machine, folder.path(), settings.runs)?);
     }
     println!("\n{:<58} {:>9} {:>9}", "gate", "measured", "limit");
     for gate in &gates {
@@ -209,15 +213,18 @@ fn sqlite(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> {
     ])
 }
 
-fn number(value: &Value, name: &str) -> Result<f64> {
+/// A field of a report.
+pub fn number(value: &Value, name: &str) -> Result<f64> {
     value[name].as_f64().ok_or_else(|| format!("the report has no number {name}"))
 }
 
-fn size(path: &Path) -> Result<u64> {
+/// Bytes of a file.
+pub fn size(path: &Path) -> Result<u64> {
     std::fs::metadata(path).map(|meta| meta.len()).map_err(|e| format!("cannot read {}: {e}", path.display()))
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

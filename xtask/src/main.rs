@@ -8,6 +8,7 @@ use xtask::shell::{self, Result};
 use setup::Extent;
 
 mod bench;
+mod bench_rust;
 mod demo;
 mod setup;
 

@@ -1,0 +1,141 @@
+//! The Rust part of `cargo xtask bench`: sizes against Rust's own options and npm's Binaryen, and what
+//! wbuild adds to cargo's time.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use xtask::shell::{self, Result};
+
+use crate::bench::{Gate, median, number, size};
+use crate::demo::report;
+use crate::setup::{self, Machine};
+
+/// The Binaryen to compare with, newer than the one that wbuild has inside.
+const BINARYEN: &str = "132.0.0";
+
+/// rustc, its library and its linker, as wbuild found them.
+struct Tools {
+    rustc: PathBuf,
+    sysroot: Option<PathBuf>,
+    linker: PathBuf,
+}
+
+/// Hello's size, and `wbuild cargo build` against cargo's own.
+pub fn rust(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> {
+    setup::rust_library()?;
+    let root = shell::root().join("testdata/rust");
+    shell::output(Command::new("cp").arg("-R").arg(root.join("hello.rs")).arg(root.join("workspace")).arg(folder))?;
+    let tools = tools(machine, folder)?;
+    let mut gates = vec![hello(machine, folder, &tools)?];
+    gates.extend(cargo(machine, folder, &tools, runs)?);
+    Ok(gates)
+}
+
+fn tools(machine: &Machine, folder: &Path) -> Result<Tools> {
+    let mut command = Command::new(&machine.wbuild);
+    shell::output(command.args(["hello.rs", "-Oz", "-o", "wbuild.wasm", "--json", "rust.json"]).current_dir(folder))?;
+    let report = report(&folder.join("rust.json"))?;
+    let path = |name: &str| {
+        let tools = report["tools"].as_array().into_iter().flatten();
+        let tool = tools.filter(|tool| tool["name"] == name).find_map(|tool| tool["path"].as_str());
+        tool.map(PathBuf::from).ok_or_else(|| format!("wbuild's report names no {name}"))
+    };
+    // An installed library is a file in rustc's own sysroot, one that was built is a sysroot of its own.
+    let sysroot = Some(path("rust-std")?).filter(|path| path.is_dir());
+    Ok(Tools { rustc: path("rustc")?, sysroot, linker: path("wasm-ld")? })
+}
+
+fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
+    let mut rustc = Command::new(&tools.rustc);
+    rustc.args([
+        "hello.rs",
+        "--target",
+        "wasm32-wasip1",
+        "-C",
+        "opt-level=z",
+        "-C",
+        "lto=fat",
+        "-C",
+        "codegen-units=1",
+    ]);
+    rustc.args(["-C", "panic=abort", "-C", "strip=symbols", "-C"]).arg(format!("linker={}", tools.linker.display()));
+    if let Some(sysroot) = &tools.sysroot {
+        rustc.arg("--sysroot").arg(sysroot);
+    }
+    shell::output(rustc.args(["-o", "linked.wasm"]).current_dir(folder))?;
+    let npm = machine.target.join("bench-npm");
+    let mut install = Command::new("npm");
+    install.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&npm).arg(format!("binaryen@{BINARYEN}"));
+    shell::output(&mut install)?;
+    let mut binaryen = Command::new("node");
+    binaryen.arg(npm.join("node_modules/binaryen/bin/wasm-opt")).args(["-Oz", "-mvp"]);
+    let features = ["bulk-memory", "bulk-memory-opt", "call-indirect-overlong", "multivalue", "mutable-globals"];
+    let more = ["nontrapping-float-to-int", "reference-types", "sign-ext"];
+    binaryen.args(features.iter().chain(&more).map(|feature| format!("--enable-{feature}")));
+    shell::output(binaryen.args(["linked.wasm", "-o", "by-hand.wasm"]).current_dir(folder))?;
+    let (wbuild, by_hand) = (size(&folder.join("wbuild.wasm"))?, size(&folder.join("by-hand.wasm"))?);
+    println!("\nhello.rs at -Oz: wbuild {wbuild} B, rustc and Binaryen {BINARYEN} by hand {by_hand} B");
+    let name = "hello.rs -Oz: size against rustc and Binaryen by hand".to_string();
+    Ok(Gate { name, value: wbuild as f64 / by_hand as f64, limit: 0.9, unit: "x" })
+}
+
+fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize) -> Result<Vec<Gate>> {
+    let place = folder.join("workspace");
+    let wbuild = || {
+        let mut command = Command::new(&machine.wbuild);
+        command.args(["cargo", "build", "--release", "-p", "app", "--bin", "app"]);
+        command.env("CARGO_TARGET_DIR", folder.join("with")).current_dir(&place);
+        timed(&mut command)
+    };
+    let plain = || {
+        let mut command = Command::new("cargo");
+        command.args(["build", "--release", "-p", "app", "--bin", "app"]).current_dir(&place);
+        command.env("CARGO_TARGET_DIR", folder.join("without")).env("CARGO_BUILD_TARGET", "wasm32-wasip1");
+        command.env("CARGO_TARGET_WASM32_WASIP1_LINKER", &tools.linker);
+        if let Some(sysroot) = &tools.sysroot {
+            command.env("RUSTC", sysroot.join("bin/rustc"));
+        }
+        timed(&mut command)
+    };
+    let (mut unchanged, mut edited) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
+    let main = place.join("app/src/main.rs");
+    let source = std::fs::read_to_string(&main).map_err(|e| format!("cannot read {}: {e}", main.display()))?;
+    for run in 0..=runs {
+        let line = format!("{source}\n#[unsafe(no_mangle)]\npub extern \"C\" fn edited() -> usize {{ {run} }}\n");
+        std::fs::write(&main, line).map_err(|e| format!("cannot write {}: {e}", main.display()))?;
+        let after_edit = [wbuild()?, plain()?];
+        let again = [wbuild()?, plain()?];
+        // The first compiles everything.
+        for which in (0..2).filter(|_| run > 0) {
+            edited[which].push(after_edit[which]);
+            unchanged[which].push(again[which]);
+        }
+    }
+    // What the stages after the link take, on what cargo alone makes.
+    let module = folder.join("without/wasm32-wasip1/release/app.wasm");
+    let mut opt = Command::new(&machine.wbuild);
+    opt.args(["opt", "-O3", "-g", "--json", "opt.json", "-o", "opt.wasm"]).arg(&module).current_dir(folder);
+    shell::output(&mut opt)?;
+    let stages = number(&report(&folder.join("opt.json"))?, "milliseconds")?;
+    let [[with, without], [with_edit, without_edit]] = [unchanged.map(median), edited.map(median)];
+    println!("\ncargo build --release of a small program, median of {runs}: wbuild's, cargo's");
+    println!("   nothing changed {with:>8.1} ms {without:>8.1} ms");
+    println!("   one edited line {with_edit:>8.1} ms {without_edit:>8.1} ms; the stages after the link {stages:.1} ms");
+    let ratio = |name: &str, value, limit| Gate { name: name.to_string(), value, limit, unit: "x" };
+    Ok(vec![
+        ratio("wbuild cargo build, nothing changed: time against cargo", with / without, 1.2),
+        ratio("wbuild cargo build, a line edited: against cargo and stages", with_edit / (without_edit + stages), 1.3),
+    ])
+}
+
+/// Milliseconds of a command that must succeed. What the cargo above us says to its programs is no
+/// business of the one that is measured.
+fn timed(command: &mut Command) -> Result<f64> {
+    for name in ["CARGO", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
+        command.env_remove(name);
+    }
+    let start = Instant::now();
+    shell::output(command)?;
+    Ok(start.elapsed().as_secs_f64() * 1000.0)
+}
