@@ -104,7 +104,7 @@ pub fn locate(places: &Places, target: &Target, std: Std) -> Result<Rust> {
         return rustc.installed(&mut memory, target, cargo?);
     }
     if let Some((rustc, source)) = found.iter().find_map(|rustc| Some((rustc, rustc.source()?))) {
-        return rustc.from_source(places, &mut memory, (target, std), cargo?, source);
+        return rustc.to_be_built(places, &mut memory, (target, std), cargo?, source);
     }
     let mut error = match (found.is_empty(), std) {
         (true, _) => Error::build("no Rust compiler found"),
@@ -153,28 +153,30 @@ fn cargo(places: &Places, found: &[Found]) -> Result<PathBuf> {
     })
 }
 
-/// Whether this is rustup's stand-in for a rustc. It never changes, and what it stands for does, by folder
-/// and environment, so nothing about it can be remembered.
-fn is_stand_in(rustc: &Path) -> bool {
+/// What rustup's stand-in for a rustc stands for. It never changes itself, and what it stands for does, by
+/// folder and environment, so this is never remembered.
+fn stood_in_for(rustc: &Path) -> Result<Option<PathBuf>> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
+        let rustup = rustc.with_file_name("rustup");
         let of = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
-        of(rustc).is_some() && of(rustc) == of(&rustc.with_file_name("rustup"))
+        if of(rustc).is_some() && of(rustc) == of(&rustup) {
+            return Ok(Some(PathBuf::from(first_line(&ask(&rustup, &["which", "rustc"])?))));
+        }
     }
-    #[cfg(not(unix))]
-    true
+    Ok(None)
 }
 
 impl Found {
     fn probe(memory: &mut Memory, rustc: &Path) -> Result<Found> {
-        let probe = || Ok(PathBuf::from(first_line(&ask(rustc, &["--print", "sysroot"])?)));
-        let sysroot = match is_stand_in(rustc) {
-            true => probe()?,
-            false => memory.recall("rustc's sysroot", rustc, probe)?,
+        let rustc = match stood_in_for(rustc)? {
+            Some(own) => own,
+            None => rustc.to_path_buf(),
         };
-        let own = sysroot.join("bin/rustc");
-        let rustc = if own.is_file() { own } else { rustc.to_path_buf() };
+        let sysroot = memory.recall("rustc-sysroot", &rustc, || {
+            Ok(PathBuf::from(first_line(&ask(&rustc, &["--print", "sysroot"])?)))
+        })?;
         let verbose = memory.recall("rustc", &rustc, || ask(&rustc, &["-vV"]))?;
         Ok(Found { rustc, facts: Facts { verbose, sysroot } })
     }
@@ -227,7 +229,7 @@ impl Found {
         Ok(Rust { rustc: self.rustc.clone(), cargo, sysroot: None, identity, recipe: None })
     }
 
-    fn from_source(
+    fn to_be_built(
         &self,
         places: &Places,
         memory: &mut Memory,

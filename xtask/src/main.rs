@@ -19,7 +19,7 @@ usage: cargo xtask COMMAND
   demo    set up, build testdata/c/hello.c at -O3, run it, and print size and times
   test    set up and run every test; what follows goes to cargo test
   bench   set up and measure the gates; --check fails where one is missed, --runs N (default 9),
-          --only hello,sqlite
+          --only hello,sqlite,rust
   spec    the specification's testsuite at every level, in full
   fuzz    random modules through random passes and Binaryen; how many may follow (default 100000)
   lint    rustfmt and clippy
