@@ -27,7 +27,7 @@ pub fn rust(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> 
     let root = shell::root().join("testdata/rust");
     shell::output(Command::new("cp").arg("-R").arg(root.join("hello.rs")).arg(root.join("workspace")).arg(folder))?;
     let tools = tools(machine, folder)?;
-    let mut gates = vec![hello(machine, folder, &tools)?];
+    let mut gates = vec![hello(machine, folder, &tools)?, small(machine, folder)?];
     gates.extend(cargo(machine, folder, &tools, runs)?);
     Ok(gates)
 }
@@ -78,6 +78,18 @@ fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
     println!("\nhello.rs at -Oz: wbuild {wbuild} B, rustc and Binaryen {BINARYEN} by hand {by_hand} B");
     let name = "hello.rs -Oz: size against rustc and Binaryen by hand".to_string();
     Ok(Gate { name, value: wbuild as f64 / by_hand as f64, limit: 0.9, unit: "x" })
+}
+
+/// Hello with a library for size, as it is and with the stack that wasm-ld gives where nobody asks for more.
+fn small(machine: &Machine, folder: &Path) -> Result<Gate> {
+    let build = |more: &[&str]| {
+        let mut command = Command::new(&machine.wbuild);
+        command.args(["hello.rs", "-Oz", "--std=small", "-o", "small.wasm"]).args(more).current_dir(folder);
+        shell::output(&mut command).and_then(|_| size(&folder.join("small.wasm")))
+    };
+    let (tight, whole) = (build(&["--stack-size=64KiB"])?, build(&[])?);
+    println!("hello.rs at -Oz --std=small: {whole} B, with a stack of 64 KiB {tight} B");
+    Ok(Gate { name: "hello.rs -Oz --std=small: size".into(), value: whole as f64, limit: 14000.0, unit: "B" })
 }
 
 fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize) -> Result<Vec<Gate>> {
