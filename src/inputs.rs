@@ -17,7 +17,8 @@ pub fn check(config: &Config) -> Result<()> {
             continue;
         }
         if path.is_dir() {
-            return Err(Error::usage(format!("{} is a folder", path.display())).help("give the files in it"));
+            return Err(Error::usage(format!("{} is a folder", path.display()))
+                .help("give the files in it; the folder of a cargo project has a Cargo.toml"));
         }
         let head = head(path)?;
         if path_is_output(path, &config.output) {

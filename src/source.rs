@@ -120,7 +120,8 @@ pub fn classify(path: &Path, forced: Option<&str>, stdin: Option<&[u8]>) -> Resu
         "m" | "mm" => Error::usage(format!("{shown} is Objective-C, which has no runtime in wasm")),
         "wast" => Error::usage(format!("{shown} is a test script, not a module"))
             .help("give a .wat or a .wasm with one module"),
-        _ if path.is_dir() => Error::usage(format!("{shown} is a folder")).help("give the files in it"),
+        _ if path.is_dir() => Error::usage(format!("{shown} is a folder"))
+            .help("give the files in it; the folder of a cargo project has a Cargo.toml"),
         "" => error.cause("its name has no suffix").help(format!("say it with -x: wbuild -x c {shown}")),
         _ => error
             .cause(format!("the suffix .{suffix} is unknown"))

@@ -101,10 +101,10 @@ pub fn locate(places: &Places, target: &Target, std: Std) -> Result<Rust> {
     let cargo = cargo(places, &found);
     let installed = found.iter().find(|rustc| std == Std::Normal && rustc.library(target).is_some());
     if let Some(rustc) = installed {
-        return rustc.installed(&mut memory, target, cargo?);
+        return rustc.installed(&mut memory, target, cargo);
     }
     if let Some((rustc, source)) = found.iter().find_map(|rustc| Some((rustc, rustc.source()?))) {
-        return rustc.to_be_built(places, &mut memory, (target, std), cargo?, source);
+        return rustc.to_be_built(places, &mut memory, (target, std), cargo, source);
     }
     let mut error = match (found.is_empty(), std) {
         (true, _) => Error::build("no Rust compiler found"),
@@ -144,13 +144,11 @@ fn candidates(places: &Places) -> Vec<PathBuf> {
 
 /// Cargo works with any rustc of about its age. rustup's are stand-ins that choose by folder and
 /// environment, so the one that they choose is taken.
-fn cargo(places: &Places, found: &[Found]) -> Result<PathBuf> {
+/// Without one, one file with an installed library can still be built.
+fn cargo(places: &Places, found: &[Found]) -> PathBuf {
     let named = places.path_var("WBUILD_CARGO").or_else(|| places.path_var("CARGO"));
     let beside = || found.iter().map(|rustc| rustc.facts.sysroot.join("bin/cargo")).find(|cargo| cargo.is_file());
-    named.or_else(beside).or_else(|| places.on_path("cargo")).ok_or_else(|| {
-        Error::build("there is a rustc, and no cargo")
-            .help("install Rust by rustup, or, on Debian, apt-get install cargo")
-    })
+    named.or_else(beside).or_else(|| places.on_path("cargo")).unwrap_or_else(|| "cargo".into())
 }
 
 /// What rustup's stand-in for a rustc stands for. It never changes itself, and what it stands for does, by

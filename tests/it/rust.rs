@@ -435,3 +435,76 @@ fn a_small_library_makes_a_small_program_that_does_the_same() {
     let run = output(&project.path().join("workspace/app"), &["run", "--dir", ".", "../../app.wasm"]);
     assert_eq!(run.status.code(), Some(7), "{}", text(&run));
 }
+
+#[test]
+fn an_installed_library_is_used_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(testdata("hello.rs"), folder.path().join("hello.rs")).unwrap();
+    build(folder.path(), &["hello.rs", "-O1", "--json", "built.json"]);
+    let report: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("built.json")).unwrap()).unwrap();
+    let tool = |name: &str| {
+        let tool = report["tools"].as_array().unwrap().iter().find(|tool| tool["name"] == name).unwrap();
+        PathBuf::from(tool["path"].as_str().unwrap())
+    };
+    let (library, rustc) = (tool("rust-std"), tool("rustc"));
+    // A library that was built stands in a sysroot like any other, so its rustc has it installed.
+    let rustc = if library.is_dir() { library.join("bin/rustc") } else { rustc };
+    let mut command = line(folder.path(), &["hello.rs", "-O1", "-o", "again.wasm", "--json", "again.json"]);
+    let cache = folder.path().join("cache");
+    let output = command.env("WBUILD_RUSTC", rustc).env("WBUILD_CACHE", &cache).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert!(String::from_utf8(read("again.json")).unwrap().contains("installed for wasm32-wasip1"));
+    assert!(!cache.join("rust").exists(), "a library was built although one is installed");
+    assert!(read("hello.wasm") == read("again.wasm"));
+}
+
+#[test]
+fn a_rust_archive_links_into_a_c_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let rust = "#![no_std]\n#[panic_handler] fn panic(_: &core::panic::PanicInfo) -> ! { loop {} }\n\
+                #[unsafe(no_mangle)] pub extern \"C\" fn triple(x: i32) -> i32 { x.wrapping_mul(3) }\n";
+    std::fs::write(folder.path().join("triple.rs"), rust).unwrap();
+    let c = "#include <stdio.h>\nint triple(int);\nint main(void) { printf(\"%d\\n\", triple(14)); }\n";
+    std::fs::write(folder.path().join("main.c"), c).unwrap();
+    let project = "[package]\nname = \"triple\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\npath = \"triple.rs\"\n\
+                   crate-type = [\"staticlib\"]\n[profile.release]\npanic = \"abort\"\n[workspace]\n";
+    std::fs::write(folder.path().join("Cargo.toml"), project).unwrap();
+    build(folder.path(), &["cargo", "build", "--release"]);
+    build(
+        folder.path(),
+        &["main.c", "target/wasm32-wasip1/release/libtriple.a", "-O2", "--standalone", "-o", "m.wasm"],
+    );
+    assert_eq!(output(folder.path(), &["run", "m.wasm"]).stdout, b"42\n");
+}
+
+#[test]
+fn a_thread_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "fn main() { println!(\"{}\", std::thread::Builder::new().spawn(|| 1).unwrap_err()); }\n";
+    std::fs::write(folder.path().join("t.rs"), source).unwrap();
+    build(folder.path(), &["t.rs", "-O2"]);
+    let run = output(folder.path(), &["run", "t.wasm"]);
+    assert!(text(&run).contains("Not supported"), "{}", text(&run));
+}
+
+#[test]
+fn cargo_holds_a_stale_lock_and_an_unwritable_target_folder_against_the_user_as_ever() {
+    let (folder, _) = workspace();
+    let place = folder.path().join("workspace");
+    let manifest = place.join("greet/Cargo.toml");
+    let text_of = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text_of.replace("version.workspace = true", "version = \"0.2.0\"")).unwrap();
+    let stale = output(&place, &["cargo", "build", "--locked"]);
+    assert_eq!(stale.status.code(), Some(101), "{}", text(&stale));
+    assert!(text(&stale).contains("--locked"), "{}", text(&stale));
+    let stale = output(&place, &["app", "--bin", "app", "-o", "app.wasm", "--dry-run"]);
+    assert!(stale.status.success(), "{}", text(&stale));
+    // A file where the folder should be: root could write into a folder that others may not.
+    std::fs::write(place.join("target"), "in the way").unwrap();
+    let blocked = output(&place, &["app", "--bin", "app", "-o", "app.wasm"]);
+    assert_eq!(blocked.status.code(), Some(1), "{}", text(&blocked));
+    assert!(text(&blocked).contains("error: cargo cannot build app"), "{}", text(&blocked));
+    assert!(!place.join("app.wasm").exists());
+}
