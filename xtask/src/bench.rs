@@ -137,12 +137,7 @@ impl ByHand {
     fn new(machine: &Machine, folder: &Path) -> Result<ByHand> {
         shell::output(wbuild_hello(machine, folder).args(["--json", "tools.json"]))?;
         let report = report(&folder.join("tools.json"))?;
-        let path = |name: &str| {
-            let tools = report["tools"].as_array().into_iter().flatten();
-            let tool = tools.filter(|tool| tool["name"] == name).find_map(|tool| tool["path"].as_str());
-            tool.map(PathBuf::from).ok_or_else(|| format!("wbuild's report names no {name}"))
-        };
-        let (clang, sysroot) = (path("clang")?, path("sysroot")?);
+        let (clang, sysroot) = (tool(&report, "clang")?, tool(&report, "sysroot")?);
         // clang's own headers, with the sysroot's libraries for the compiler beside them.
         let own = shell::output(Command::new(&clang).arg("-print-resource-dir"))?;
         let own = PathBuf::from(String::from_utf8_lossy(&own.stdout).trim());
@@ -211,6 +206,13 @@ fn sqlite(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> {
             unit: "x",
         },
     ])
+}
+
+/// Where a tool is, as a report has it.
+pub fn tool(report: &Value, name: &str) -> Result<PathBuf> {
+    let tools = report["tools"].as_array().into_iter().flatten();
+    let tool = tools.filter(|tool| tool["name"] == name).find_map(|tool| tool["path"].as_str());
+    tool.map(PathBuf::from).ok_or_else(|| format!("wbuild's report names no {name}"))
 }
 
 /// A field of a report.

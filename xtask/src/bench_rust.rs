@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, median, number, size};
+use crate::bench::{Gate, median, number, size, tool};
 use crate::demo::report;
 use crate::setup::{self, Machine};
 
@@ -36,14 +36,9 @@ fn tools(machine: &Machine, folder: &Path) -> Result<Tools> {
     let mut command = Command::new(&machine.wbuild);
     shell::output(command.args(["hello.rs", "-Oz", "-o", "wbuild.wasm", "--json", "rust.json"]).current_dir(folder))?;
     let report = report(&folder.join("rust.json"))?;
-    let path = |name: &str| {
-        let tools = report["tools"].as_array().into_iter().flatten();
-        let tool = tools.filter(|tool| tool["name"] == name).find_map(|tool| tool["path"].as_str());
-        tool.map(PathBuf::from).ok_or_else(|| format!("wbuild's report names no {name}"))
-    };
     // An installed library is a file in rustc's own sysroot, one that was built is a sysroot of its own.
-    let sysroot = Some(path("rust-std")?).filter(|path| path.is_dir());
-    Ok(Tools { rustc: path("rustc")?, sysroot, linker: path("wasm-ld")? })
+    let sysroot = Some(tool(&report, "rust-std")?).filter(|path| path.is_dir());
+    Ok(Tools { rustc: tool(&report, "rustc")?, sysroot, linker: tool(&report, "wasm-ld")? })
 }
 
 fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
