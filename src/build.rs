@@ -49,6 +49,7 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
         }
     };
     ui.clear();
+    output::check_size(&output.display().to_string(), module.len(), config.size_limit)?;
     output::write(&output, &module)?;
     report.finish(&output, &module);
     if ui.verbosity() == Verbosity::Verbose {

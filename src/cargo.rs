@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 
 use wbuild_targets::Target;
 
-use crate::config::Level;
+use crate::config::{Level, Memory};
 use crate::error::{Error, Result};
 use crate::linker::{self, Settings};
+use crate::manifest::Kept;
 use crate::process::Command;
-use crate::rust::Linker;
-use crate::toolchain::{self, Places, Request, rust};
+use crate::rust::{Linker, memory_words};
+use crate::settings;
+use crate::toolchain::rust::{self, Std};
+use crate::toolchain::{self, Places, Request};
 use crate::ui::Ui;
 
 /// Run cargo for wasm, with wbuild as its linker and runner
@@ -20,15 +23,42 @@ use crate::ui::Ui;
 /// behind it. The target is wasm32-wasip1 unless --target says otherwise. A dev build links and no
 /// more; a release build goes through every stage. Nothing of the project is changed.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "wbuild cargo [OPTIONS] COMMAND [CARGO'S OPTIONS]")]
+#[command(args_override_self = true, override_usage = "wbuild cargo [OPTIONS] COMMAND [CARGO'S OPTIONS]")]
 pub struct Args {
     /// How hard to optimize release builds, and for what: 0, 1, 2, 3, 4, s or z. It also sets
     /// opt-level, lto, codegen-units and panic of cargo's release profile
     #[arg(short = 'O', value_name = "LEVEL")]
     level: Option<String>,
+    /// `small`: a library made for size, in which a panic ends the program and says nothing
+    #[arg(long, value_name = "small")]
+    std: Option<String>,
+    /// The target, where neither cargo's words nor CARGO_BUILD_TARGET name one (default wasm32-wasip1)
+    #[arg(long, value_name = "NAME")]
+    target: Option<String>,
     /// Which Binaryen: builtin, off, or the path of a wasm-opt
     #[arg(long, value_name = "off|builtin|PATH")]
     binaryen: Option<String>,
+    /// Export this symbol, where a module has it
+    #[arg(long = "export", value_name = "NAME")]
+    exports: Vec<String>,
+    /// Export every symbol
+    #[arg(long)]
+    export_all: bool,
+    /// Bytes of stack; sizes are such as 65536, 64KiB, 32MB
+    #[arg(long, value_name = "SIZE")]
+    stack_size: Option<String>,
+    /// Put the stack behind the data
+    #[arg(long)]
+    stack_last: bool,
+    /// Memory at the start
+    #[arg(long, value_name = "SIZE")]
+    initial_memory: Option<String>,
+    /// Memory at the most
+    #[arg(long, value_name = "SIZE")]
+    max_memory: Option<String>,
+    /// Fail where a module is larger
+    #[arg(long, value_name = "SIZE")]
+    size_limit: Option<String>,
     /// Validate after every pass, so that an error names the pass
     #[arg(long)]
     verify_each: bool,
@@ -41,13 +71,15 @@ pub struct Args {
 const SEEN: &[&str] =
     &["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION", "RUST_BACKTRACE", "RUST_LOG", "RUST_TEST_THREADS"];
 
-/// Runs cargo to its end; the exit status is cargo's.
-pub fn command(args: &Args, ui: &Ui) -> Result<i32> {
+/// Runs cargo to its end; the exit status is cargo's. Of what the project keeps, the words are in `args`.
+pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
     let places = Places::of_process();
-    let target = target(&places, &args.words)?;
+    let target = target(&places, &args.words, args.target.as_deref())?;
     let level = args.level.as_deref().map(Level::parse).transpose()?;
+    let std = args.std(&args.words)?;
+    let words = args.link_words(target)?;
     ui.progress("looking for rustc");
-    let rust = rust::locate(&places, target, rust::Std::Normal)?;
+    let rust = rust::locate(&places, target, std)?;
     let toolchain = toolchain::find(&Request::default(), target);
     let wasm_ld = match &toolchain {
         Ok(toolchain) => toolchain.wasm_ld.clone(),
@@ -56,12 +88,18 @@ pub fn command(args: &Args, ui: &Ui) -> Result<i32> {
     rust.ensure(ui)?;
     ui.clear();
     let own = std::env::current_exe().map_err(|e| Error::internal("cannot tell where wbuild is").cause(e))?;
-    let settings =
-        Settings { wasm_ld, level: args.level.clone(), binaryen: args.binaryen.clone(), verify_each: args.verify_each };
+    let settings = Settings {
+        wasm_ld,
+        words,
+        level: args.level.clone(),
+        binaryen: args.binaryen.clone(),
+        verify_each: args.verify_each,
+        size_limit: args.size_limit.as_deref().map(settings::size).transpose()?,
+    };
     let settings = serde_json::to_string(&settings).map_err(|e| Error::internal("cannot write settings").cause(e))?;
 
     let mut cargo = Command::new(&rust.cargo);
-    cargo.env = environment(&places, &rust, toolchain.as_ref().ok(), target, level);
+    cargo.env = environment(&places, &rust, toolchain.as_ref().ok(), target, Profile::new(level, kept));
     let named = target.name.to_uppercase().replace('-', "_");
     let linker = (format!("CARGO_TARGET_{named}_LINKER"), own.clone().into_os_string());
     for (name, value) in [("CARGO_BUILD_TARGET".to_string(), target.name.into()), linker] {
@@ -78,6 +116,9 @@ pub fn command(args: &Args, ui: &Ui) -> Result<i32> {
         cargo.arg("--config").arg(format!("target.{}.runner=[{}]", target.name, runner(&own)));
     }
     cargo.args(&args.words[first..]);
+    if std == Std::Small {
+        small(&mut cargo, first);
+    }
     cargo.pass_through()
 }
 
@@ -88,7 +129,7 @@ pub fn environment(
     rust: &rust::Rust,
     toolchain: Option<&toolchain::Toolchain>,
     target: &Target,
-    level: Option<Level>,
+    profile: Profile,
 ) -> Vec<(OsString, OsString)> {
     let mut all = Vec::new();
     let mut set = |name: String, value: OsString| {
@@ -100,10 +141,8 @@ pub fn environment(
         set("RUSTC".into(), rustc.into_os_string());
         set("RUSTDOC".into(), rustdoc.into_os_string());
     }
-    if let Some(level) = level {
-        for (name, value) in profile(level) {
-            set(format!("CARGO_PROFILE_RELEASE_{name}"), value.into());
-        }
+    for (name, value) in profile.settings() {
+        set(format!("CARGO_PROFILE_RELEASE_{name}"), value.into());
     }
     if let Some(toolchain) = toolchain {
         for (name, value) in c_compiler(toolchain, target) {
@@ -113,9 +152,57 @@ pub fn environment(
     all
 }
 
-/// The target that cargo's words or environment name, else WASI's.
-fn target(places: &Places, words: &[OsString]) -> Result<&'static Target> {
-    let mut named = places.var("CARGO_BUILD_TARGET").map(OsStr::to_os_string);
+impl Args {
+    fn std(&self, words: &[OsString]) -> Result<Std> {
+        let tests = words.iter().find(|word| ["test", "t", "bench"].iter().any(|name| *word == name));
+        match (self.std.as_deref(), tests) {
+            (None, _) => Ok(Std::Normal),
+            (Some("small"), None) => Ok(Std::Small),
+            (Some("small"), Some(word)) => {
+                Err(Error::usage(format!("cargo {} cannot use --std=small", word.display()))
+                    .cause("tests tell of themselves by unwinding panics, and in this library a panic ends the program")
+                    .help("test with the usual library"))
+            }
+            (Some(other), _) => Err(Error::usage(format!("--std {other} is not known")).help("--std=small")),
+        }
+    }
+
+    /// wasm-ld's words for what was asked for.
+    fn link_words(&self, target: &Target) -> Result<Vec<String>> {
+        let size = |text: &Option<String>| text.as_deref().map(settings::size).transpose();
+        let stack = size(&self.stack_size)?;
+        let memory = Memory {
+            stack: stack.unwrap_or(target.stack_size),
+            stack_last: self.stack_last,
+            initial: size(&self.initial_memory)?,
+            maximum: size(&self.max_memory)?,
+        };
+        let memory = memory.checked()?;
+        let mut words = Vec::new();
+        words.extend(stack.map(|_| format!("-zstack-size={}", memory.stack)));
+        let rest = memory_words(memory.stack_last, memory.initial, memory.maximum);
+        words.extend(rest.into_iter().filter_map(|word| word.into_string().ok()));
+        // One line of words serves every module of the project, and not each has every symbol.
+        words.extend(self.exports.iter().map(|name| format!("--export-if-defined={name}")));
+        words.extend(self.export_all.then(|| "--export-all".into()));
+        Ok(words)
+    }
+}
+
+/// Makes a cargo command build for the small library, whose panics are aborts on the spot: stable cargo and
+/// rustc take that with these words only. `at` is where its own options may stand.
+pub fn small(cargo: &mut Command, at: usize) {
+    cargo.args.insert(at, "-Zpanic-immediate-abort".into());
+    for name in ["CARGO_PROFILE_RELEASE_PANIC", "CARGO_PROFILE_DEV_PANIC"] {
+        cargo.env.retain(|(known, _)| known != name);
+        cargo.env.push((name.into(), "immediate-abort".into()));
+    }
+    cargo.env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
+}
+
+/// The target that cargo's words or environment name, else the one that is `kept`, else WASI's.
+fn target(places: &Places, words: &[OsString], kept: Option<&str>) -> Result<&'static Target> {
+    let mut named = places.var("CARGO_BUILD_TARGET").map(OsStr::to_os_string).or(kept.map(OsString::from));
     // What stands behind `--` is the program's own.
     let words: Vec<&OsString> = words.iter().take_while(|word| *word != "--").collect();
     for (at, word) in words.iter().enumerate() {
@@ -144,17 +231,40 @@ fn runner(own: &Path) -> String {
     words.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(",")
 }
 
-/// cargo's release profile for that level: the contract's link time optimization, and one unit.
-fn profile(level: Level) -> [(&'static str, &'static str); 4] {
-    let (opt, lto) = match level {
-        Level::O0 => ("0", "off"),
-        Level::O1 => ("1", "off"),
-        Level::O2 => ("2", "fat"),
-        Level::O3 | Level::O4 => ("3", "fat"),
-        Level::Os => ("s", "fat"),
-        Level::Oz => ("z", "fat"),
-    };
-    [("OPT_LEVEL", opt), ("LTO", lto), ("CODEGEN_UNITS", "1"), ("PANIC", "abort")]
+/// What becomes of cargo's release profile.
+#[derive(Debug, Clone, Copy)]
+pub enum Profile {
+    /// The project's own, and the project says all that matters.
+    Own,
+    /// The project's own, which says nothing of link time optimization.
+    OwnWithLto,
+    /// As the level has it that was asked for.
+    Of(Level),
+}
+
+impl Profile {
+    pub fn new(level: Option<Level>, kept: &Kept) -> Profile {
+        match level {
+            Some(level) => Profile::Of(level),
+            None if kept.says_lto => Profile::Own,
+            None => Profile::OwnWithLto,
+        }
+    }
+
+    /// The contract's link time optimization, and one unit.
+    fn settings(self) -> Vec<(&'static str, &'static str)> {
+        let (opt, lto) = match self {
+            Profile::Own => return Vec::new(),
+            Profile::OwnWithLto => return vec![("LTO", "fat")],
+            Profile::Of(Level::O0) => ("0", "off"),
+            Profile::Of(Level::O1) => ("1", "off"),
+            Profile::Of(Level::O2) => ("2", "fat"),
+            Profile::Of(Level::O3 | Level::O4) => ("3", "fat"),
+            Profile::Of(Level::Os) => ("s", "fat"),
+            Profile::Of(Level::Oz) => ("z", "fat"),
+        };
+        vec![("OPT_LEVEL", opt), ("LTO", lto), ("CODEGEN_UNITS", "1"), ("PANIC", "abort")]
+    }
 }
 
 /// For build scripts that compile C: the variables that the crate cc reads.

@@ -10,6 +10,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use crate::args::{self, Token};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
 use crate::{binaryen, build, cargo, linker, opt, run, toolchain, wat};
 
@@ -134,7 +135,11 @@ fn meant_subcommand(words: &[OsString], error: Error) -> Error {
 }
 
 fn subcommand(words: &[OsString]) -> i32 {
-    let words = words.iter().map(|word| match word.to_str() {
+    let kept = match kept(words) {
+        Ok(kept) => kept,
+        Err(e) => return status(Err(e)),
+    };
+    let words = words[..1].iter().chain(&kept.words).chain(&words[1..]).map(|word| match word.to_str() {
         // clap reads `-g1` as `-g -1`.
         Some("-g1") => OsString::from("--names"),
         _ => word.clone(),
@@ -161,7 +166,7 @@ fn subcommand(words: &[OsString]) -> i32 {
             Err(e) => status(Err(e)),
         },
         Subcommand::Cargo(args) => {
-            cargo::command(&args, &Ui::new(Verbosity::Normal)).unwrap_or_else(|e| status(Err(e)))
+            cargo::command(&args, &kept, &Ui::new(Verbosity::Normal)).unwrap_or_else(|e| status(Err(e)))
         }
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
         Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),
@@ -184,6 +189,14 @@ fn subcommand(words: &[OsString]) -> i32 {
             if report.can_build { 0 } else { 1 }
         }
     }
+}
+
+/// What the project keeps that cargo is to work on.
+fn kept(words: &[OsString]) -> Result<Kept> {
+    if words[0] != "cargo" {
+        return Ok(Kept::default());
+    }
+    manifest::of_cargo(words).map_or(Ok(Kept::default()), |manifest| manifest::kept(&manifest))
 }
 
 fn help(of: Option<&OsStr>) -> i32 {

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 
 use wbuild_targets::Target;
 
-use crate::args::{Own, Token};
+use crate::args::{self, Own, Token};
 use crate::binaryen;
+use crate::cargo::Profile;
 use crate::error::{Error, Result};
+use crate::manifest::{self, Kept};
 use crate::settings::{self, Setting};
 use crate::source::{self, Input, Language};
 use crate::toolchain::rust::Std;
@@ -84,6 +86,8 @@ pub struct Config {
     pub debug: Debug,
     pub entry: Entry,
     pub standalone: bool,
+    /// The most bytes that the module may have.
+    pub size_limit: Option<u64>,
     pub binaryen: binaryen::Tool,
     pub verify_each: bool,
     pub dry_run: bool,
@@ -154,8 +158,8 @@ pub enum Pick {
 #[derive(Debug, Clone)]
 pub struct Crate {
     pub source: Source,
-    /// A project's release profile is its own, unless a level is asked for.
-    pub profile: Option<Level>,
+    /// Of a project.
+    pub profile: Profile,
     pub std: Std,
     pub lto: Lto,
     pub simd: bool,
@@ -251,14 +255,31 @@ impl Config {
     }
 
     /// Resolves a command line. `stdin` is what standard input holds, where an input is `-` and its
-    /// language is not said.
+    /// language is not said. What a cargo project keeps in its files comes before the command line.
     pub fn resolve(tokens: Vec<Token>, stdin: Option<&[u8]>) -> Result<Config> {
         let mut draft = Draft::default();
+        let mut kept = Kept::default();
+        if let Some(manifest) = tokens.iter().find_map(project) {
+            kept = manifest::kept(&manifest)?;
+            for token in args::tokenize(&kept.words)? {
+                draft.take(token, None)?;
+            }
+        }
         for token in tokens {
             draft.take(token, stdin)?;
         }
-        draft.finish()
+        draft.finish(&kept)
     }
+}
+
+/// The manifest, where this is a cargo project.
+fn project(token: &Token) -> Option<PathBuf> {
+    let Token::Input { path, language: None } = token else { return None };
+    matches!(source::classify(path, None, None), Ok(Input::Project)).then(|| manifest_of(path))
+}
+
+fn manifest_of(path: &Path) -> PathBuf {
+    if path.ends_with("Cargo.toml") { path.to_path_buf() } else { path.join("Cargo.toml") }
 }
 
 /// The command line so far: the last word on each matter wins.
@@ -298,6 +319,7 @@ struct Draft {
     no_start_files: bool,
     no_default_libs: bool,
     standalone: bool,
+    size_limit: Option<u64>,
     binaryen: binaryen::Tool,
     verify_each: bool,
     dry_run: bool,
@@ -354,8 +376,7 @@ impl Draft {
             Input::Source(language) => self.items.push(Item::Source(path, language)),
             input @ (Input::Crate | Input::Project) => {
                 self.project = input == Input::Project;
-                let manifest = if path.ends_with("Cargo.toml") { path.clone() } else { path.join("Cargo.toml") };
-                if let Some(first) = self.krate.replace(if self.project { manifest } else { path }) {
+                if let Some(first) = self.krate.replace(if self.project { manifest_of(&path) } else { path }) {
                     return Err(Error::usage("two Rust inputs are two crates")
                         .cause(format!("the first is {}", first.display()))
                         .help("give the one with main; it names the others with mod"));
@@ -447,6 +468,7 @@ impl Draft {
             Own::Quiet => self.verbosity = Verbosity::Quiet,
             Own::Reactor => self.reactor = true,
             Own::Simd => self.compile_args.push("-msimd128".into()),
+            Own::SizeLimit => self.size_limit = Some(settings::size(&value)?),
             Own::StackLast => self.stack_last = true,
             Own::StackSize => self.stack = Some(settings::size(&value)?),
             Own::Standalone => self.standalone = true,
@@ -475,7 +497,7 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Config> {
+    fn finish(mut self, kept: &Kept) -> Result<Config> {
         let target = self.target.unwrap_or(&wbuild_targets::TARGETS[0]);
         let entry = self.entry(target)?;
         if self.standalone && !target.has_libc {
@@ -492,7 +514,7 @@ impl Draft {
         };
         let work = match (self.module.take(), self.krate.take()) {
             (Some((path, language)), None) => self.lone_module(path, language)?,
-            (None, Some(source)) => Work::Crate(Box::new(self.lone_crate(source, target)?)),
+            (None, Some(source)) => Work::Crate(Box::new(self.lone_crate(source, target, kept)?)),
             (Some((module, _)), Some(source)) => return Err(alone(&source, &module)),
             (None, None) if self.edition.is_some() || self.pick != Pick::Only || self.std != Std::Normal => {
                 return Err(Error::usage(
@@ -511,6 +533,7 @@ impl Draft {
             debug,
             entry,
             standalone: self.standalone,
+            size_limit: self.size_limit,
             binaryen: self.binaryen,
             verify_each: self.verify_each,
             dry_run: self.dry_run,
@@ -591,7 +614,7 @@ impl Draft {
             .help(format!("wbuild {} {} -o OUTPUT", path.display(), self.level.name())))
     }
 
-    fn lone_crate(&mut self, source: PathBuf, target: &Target) -> Result<Crate> {
+    fn lone_crate(&mut self, source: PathBuf, target: &Target, kept: &Kept) -> Result<Crate> {
         let memory = self.memory(target)?;
         let mut link_args = Vec::new();
         for item in std::mem::take(&mut self.items) {
@@ -631,7 +654,7 @@ impl Draft {
         };
         Ok(Crate {
             source,
-            profile: self.level_given.then_some(self.level),
+            profile: Profile::new(self.level_given.then_some(self.level), kept),
             std: self.std,
             lto: self.lto(),
             simd,
@@ -688,7 +711,14 @@ impl Draft {
         let fixed = self.growth == Some(false);
         let initial = self.initial.or(fixed.then_some(FIXED_MEMORY));
         let maximum = if fixed { initial } else { self.maximum };
-        for (what, bytes) in [("initial", initial), ("maximum", self.maximum)] {
+        Memory { stack: self.stack.unwrap_or(target.stack_size), stack_last: self.stack_last, initial, maximum }.checked()
+    }
+}
+
+impl Memory {
+    /// Sizes that wasm-ld takes, or an error that names what would be.
+    pub fn checked(self) -> Result<Memory> {
+        for (what, bytes) in [("initial", self.initial), ("maximum", self.maximum)] {
             let Some(bytes) = bytes else { continue };
             if bytes % PAGE != 0 {
                 return Err(Error::usage(format!("the {what} memory of {bytes} bytes is not a whole number of pages"))
@@ -700,15 +730,14 @@ impl Draft {
                     .help("at most 4GB"));
             }
         }
-        if let (Some(initial), Some(maximum)) = (initial, self.maximum)
+        if let (Some(initial), Some(maximum)) = (self.initial, self.maximum)
             && maximum < initial
         {
             return Err(Error::usage(format!("the maximum memory of {maximum} bytes is below the initial {initial}"))
                 .help("give a larger --max-memory, or a smaller --initial-memory"));
         }
         // wasm-ld wants a multiple of 16; a little more stack than was asked for hurts nobody.
-        let stack = self.stack.unwrap_or(target.stack_size).clamp(16, 1 << 32).next_multiple_of(16);
-        Ok(Memory { stack, stack_last: self.stack_last, initial, maximum })
+        Ok(Memory { stack: self.stack.clamp(16, 1 << 32).next_multiple_of(16), ..self })
     }
 }
 

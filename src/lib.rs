@@ -19,6 +19,7 @@ pub mod exports;
 pub mod inputs;
 pub mod link;
 pub mod linker;
+pub mod manifest;
 pub mod opt;
 pub mod oracle;
 pub mod output;

@@ -25,11 +25,15 @@ pub const SETTINGS: &str = "WBUILD_LINK";
 pub struct Settings {
     /// The words that start wasm-ld; found anew where there are none.
     pub wasm_ld: Vec<PathBuf>,
+    /// For wasm-ld, behind rustc's.
+    pub words: Vec<String>,
     /// A level that was asked for; else what rustc says to the linker.
     pub level: Option<String>,
     /// `off`, `builtin` or a path.
     pub binaryen: Option<String>,
     pub verify_each: bool,
+    /// The most bytes that a module may have.
+    pub size_limit: Option<u64>,
 }
 
 /// Whether these words are rustc's to its linker.
@@ -39,10 +43,11 @@ pub fn is_meant(words: &[OsString]) -> bool {
 
 /// Links and finishes; the exit status is wasm-ld's.
 pub fn main(words: &[OsString]) -> Result<i32> {
-    let settings: Settings = match std::env::var(SETTINGS) {
-        Ok(text) => serde_json::from_str(&text)
+    let asked = std::env::var(SETTINGS).ok();
+    let settings: Settings = match &asked {
+        Some(text) => serde_json::from_str(text)
             .map_err(|e| Error::usage(format!("{SETTINGS} is not what wbuild cargo sets")).cause(e).help("unset it"))?,
-        Err(_) => Settings::default(),
+        None => Settings::default(),
     };
     let wasm_ld = match settings.wasm_ld.is_empty() {
         false => settings.wasm_ld.clone(),
@@ -50,7 +55,7 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     };
     let words = &words[2..];
     let mut command = Toolchain::command(&wasm_ld);
-    command.args(words);
+    command.args(usual_stack(words)).args(&settings.words);
     let linked = command.run(Limits::default())?;
     let _ = std::io::stdout().write_all(&linked.stdout);
     let _ = std::io::stderr().write_all(linked.stderr.as_bytes());
@@ -61,6 +66,7 @@ pub fn main(words: &[OsString]) -> Result<i32> {
         return Ok(0);
     };
     let module = Path::new(module);
+    depend_on(asked.as_deref(), module);
     let before = output::read(module)?;
     // Its tool runs functions of the module that only describe, and deletes them; it must find them
     // as the compiler made them.
@@ -71,8 +77,30 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
     let name = module.display().to_string();
     let after = pipeline::run(&name, before, &pipeline::stages(&options), &options, &ui, &mut report)?;
+    output::check_size(&name, after.len(), settings.size_limit)?;
     output::write(module, &after)?;
     Ok(0)
+}
+
+/// rustc's words, with our stack instead of its usual one. A size that the project asks for stands behind, and holds.
+fn usual_stack(words: &[OsString]) -> Vec<OsString> {
+    let usual = OsStr::new("stack-size=1048576");
+    let first = words.iter().position(|word| word == usual);
+    let ours = || format!("stack-size={}", wbuild_targets::TARGETS[0].stack_size).into();
+    words.iter().enumerate().map(|(at, word)| if Some(at) == first { ours() } else { word.clone() }).collect()
+}
+
+/// Tells cargo that the module depends on what wbuild was asked for, as a crate does that reads the variable: in
+/// rustc's list of dependencies, which cargo reads when rustc has ended. Without the list, nothing is lost but that.
+fn depend_on(asked: Option<&str>, module: &Path) {
+    let escaped = |text: &str| text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+    let line = match asked {
+        Some(text) => format!("\n# env-dep:{SETTINGS}={}\n", escaped(text)),
+        None => format!("\n# env-dep:{SETTINGS}\n"),
+    };
+    if let Ok(mut list) = std::fs::OpenOptions::new().append(true).open(module.with_extension("d")) {
+        let _ = list.write_all(line.as_bytes());
+    }
 }
 
 /// What was asked for of wbuild, else what rustc tells its linker: `-O0` for a dev build, and what to strip.

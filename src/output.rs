@@ -24,6 +24,17 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(fail)
 }
 
+/// A module of `size` bytes is no larger than what was allowed.
+pub fn check_size(what: &str, size: usize, limit: Option<u64>) -> Result<()> {
+    match limit {
+        Some(limit) if size as u64 > limit => {
+            Err(Error::build(format!("{what} has {size} bytes, and --size-limit allows {limit}"))
+                .help("allow more, or optimize for size: -Oz"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes `bytes` to `path` through a temporary file beside it and a rename, or to standard
 /// output for `-`. On failure an existing file is as it was, and nothing new is left.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {

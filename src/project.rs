@@ -149,11 +149,7 @@ pub fn variant(
     }
     command.env = cargo::environment(&Places::of_process(), rust, toolchain, config.target, krate.profile);
     if krate.std == Std::Small {
-        // Its panics are aborts on the spot, which stable cargo and rustc take with these words only.
-        command.args.insert(0, "-Zpanic-immediate-abort".into());
-        command.env.retain(|(name, _)| name != "CARGO_PROFILE_RELEASE_PANIC");
-        command.env.push(("CARGO_PROFILE_RELEASE_PANIC".into(), "immediate-abort".into()));
-        command.env.push(("RUSTC_BOOTSTRAP".into(), "1".into()));
+        cargo::small(&mut command, 0);
     }
     Variant { name: "", compile: Vec::new(), link: Link { command, module: PathBuf::new() } }
 }

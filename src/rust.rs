@@ -132,10 +132,8 @@ pub fn link_options(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsSt
 /// For wasm-ld, behind what rustc says to it: the last word on each matter holds.
 fn link_words(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsString> {
     let memory = &krate.memory;
-    let mut words: Vec<OsString> = vec!["-z".into(), format!("stack-size={}", memory.stack).into()];
-    words.extend(memory.stack_last.then(|| "--no-stack-first".into()));
-    words.extend(memory.initial.map(|bytes| format!("--initial-memory={bytes}").into()));
-    words.extend(memory.maximum.map(|bytes| format!("--max-memory={bytes}").into()));
+    let mut words = vec!["-z".into(), format!("stack-size={}", memory.stack).into()];
+    words.extend(memory_words(memory.stack_last, memory.initial, memory.maximum));
     if config.entry == Entry::Reactor {
         words.extend(linker.crt_reactor.clone().map(PathBuf::into_os_string));
         words.extend(["--entry".into(), "_initialize".into()]);
@@ -144,6 +142,13 @@ fn link_words(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsString> 
     words.extend(krate.export_all.then(|| "--export-all".into()));
     words.extend(krate.link_args.iter().cloned());
     words
+}
+
+/// wasm-ld's words for where the stack lies, and for memory sizes in bytes.
+pub fn memory_words(stack_last: bool, initial: Option<u64>, maximum: Option<u64>) -> Vec<OsString> {
+    let stack = stack_last.then(|| "--no-stack-first".into());
+    let initial = initial.map(|bytes| format!("--initial-memory={bytes}").into());
+    stack.into_iter().chain(initial).chain(maximum.map(|bytes| format!("--max-memory={bytes}").into())).collect()
 }
 
 fn both(before: &str, path: &Path, after: &str) -> OsString {

@@ -90,7 +90,7 @@ pub fn locate(places: &Places, target: &Target, std: Std) -> Result<Rust> {
     let mut rejected = Vec::new();
     let mut found = Vec::new();
     for rustc in candidates(places) {
-        match Found::probe(&mut memory, &rustc) {
+        match Found::probe(places, &mut memory, &rustc) {
             Ok(rustc) if rustc.minor() < OLDEST => {
                 rejected.push(format!("{} is {}, older than 1.{OLDEST}", rustc.rustc.display(), rustc.version()));
             }
@@ -153,22 +153,49 @@ fn cargo(places: &Places, found: &[Found]) -> PathBuf {
 
 /// What rustup's stand-in for a rustc stands for. It never changes itself, and what it stands for does, by
 /// folder and environment, so this is never remembered.
-fn stood_in_for(rustc: &Path) -> Result<Option<PathBuf>> {
+fn stood_in_for(places: &Places, rustc: &Path) -> Result<Option<PathBuf>> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt;
         let rustup = rustc.with_file_name("rustup");
         let of = |path: &Path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
         if of(rustc).is_some() && of(rustc) == of(&rustup) {
-            return Ok(Some(PathBuf::from(first_line(&ask(&rustup, &["which", "rustc"])?))));
+            let own = match rustup_default(places) {
+                Some(rustc) => rustc,
+                None => PathBuf::from(first_line(&ask(&rustup, &["which", "rustc"])?)),
+            };
+            return Ok(Some(own));
         }
     }
     Ok(None)
 }
 
+/// What rustup would answer in the plainest case, which spares 6 ms of every build: RUSTUP_TOOLCHAIN names an
+/// installed toolchain, or no file and no override says other than the default.
+fn rustup_default(places: &Places) -> Option<PathBuf> {
+    let home = places.path_var("RUSTUP_HOME").or_else(|| Some(places.path_var("HOME")?.join(".rustup")))?;
+    let name = match places.var("RUSTUP_TOOLCHAIN") {
+        Some(name) => name.to_str()?.to_string(),
+        None => {
+            let folder = std::env::current_dir().ok()?;
+            let says = |folder: &Path| ["rust-toolchain", "rust-toolchain.toml"].iter().any(|f| folder.join(f).exists());
+            if folder.ancestors().any(says) {
+                return None;
+            }
+            let settings: toml::Table = fs::read_to_string(home.join("settings.toml")).ok()?.parse().ok()?;
+            if settings.get("overrides").is_some_and(|all| all.as_table().is_none_or(|all| !all.is_empty())) {
+                return None;
+            }
+            settings.get("default_toolchain")?.as_str()?.to_string()
+        }
+    };
+    let rustc = home.join("toolchains").join(name).join("bin/rustc");
+    rustc.is_file().then_some(rustc)
+}
+
 impl Found {
-    fn probe(memory: &mut Memory, rustc: &Path) -> Result<Found> {
-        let rustc = match stood_in_for(rustc)? {
+    fn probe(places: &Places, memory: &mut Memory, rustc: &Path) -> Result<Found> {
+        let rustc = match stood_in_for(places, rustc)? {
             Some(own) => own,
             None => rustc.to_path_buf(),
         };
