@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::config::{Config, Crate, Entry, Program, Source, Work};
+use crate::config::{Config, Crate, Entry, Malloc, Program, Source, Work};
 use crate::error::{Error, Result};
 use crate::plan::{self, Place, Plan, Variant};
 use crate::process::Scratch;
 use crate::report::{Report, Timing};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain::{self, rust::Library};
+use crate::toolchain::{self, Places, rust::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{exec, exports, inputs, link, output, pipeline, project, rust, standalone, wasm, wat};
 
@@ -72,7 +72,7 @@ fn program_module(
     let start = Instant::now();
     ui.progress("looking for the compiler");
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
-    let runtime = Runtime::locate(&toolchain::Places::of_process(), &toolchain, config.target)?;
+    let runtime = Runtime::locate(&Places::of_process(), &toolchain, config.target)?;
     if config.dry_run {
         let scratch = std::env::temp_dir().join("wbuild-dry-run");
         let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.clone(), runtime)?);
@@ -96,11 +96,17 @@ fn program_module(
 fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) -> Result<Option<(Vec<u8>, PathBuf)>> {
     let start = Instant::now();
     ui.progress("looking for rustc");
-    let rust = toolchain::rust::locate(&toolchain::Places::of_process(), config.target, krate.std)?;
+    let rust = toolchain::rust::locate(&Places::of_process(), config.target, krate.std)?;
     let toolchain = toolchain::find(&krate.toolchain, config.target);
-    let linker = rust::Linker::choose(toolchain.as_ref().map_err(Error::clone), &rust)?;
+    let mut linker = rust::Linker::choose(toolchain.as_ref().map_err(Error::clone), &rust)?;
     let (config, chosen) = project::settle(config, krate, &rust)?;
     let config = &config;
+    let runtime = match (&toolchain, config.malloc) {
+        (Ok(toolchain), Malloc::Small) => Runtime::locate(&Places::of_process(), toolchain, config.target)?,
+        // Without a C compiler there is no allocator but libc's.
+        _ => Runtime::default(),
+    };
+    linker.malloc = runtime.malloc.clone();
     let plan = |scratch: &Path| -> Result<Plan> {
         Ok(match &chosen {
             Some(chosen) => {
@@ -124,6 +130,9 @@ fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) ->
     if rust.ensure(ui)? == Library::Built {
         let name = format!("build Rust's standard library for {}", config.target.name);
         report.stage(Timing { name, start, before: None, after: None, note: None });
+    }
+    if let (Ok(toolchain), true) = (&toolchain, linker.malloc.is_some()) {
+        runtime.ensure(toolchain)?;
     }
     let scratch = Scratch::new()?;
     let plan = plan(scratch.path())?;

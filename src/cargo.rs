@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use wbuild_targets::Target;
 
-use crate::config::{Level, Memory};
+use crate::config::{self, Level, MALLOCS, Malloc, Memory};
 use crate::error::{Error, Result};
 use crate::linker::{self, Settings};
 use crate::manifest::Kept;
 use crate::process::Command;
+use crate::runtime::Runtime;
 use crate::rust::{Linker, memory_words};
 use crate::settings;
 use crate::toolchain::rust::{self, Std};
@@ -35,6 +36,9 @@ pub struct Args {
     /// The target, where neither cargo's words nor CARGO_BUILD_TARGET name one (default wasm32-wasip1)
     #[arg(long, value_name = "NAME")]
     target: Option<String>,
+    /// Which allocator: small (where size is asked for), or libc
+    #[arg(long, value_name = "small|libc")]
+    malloc: Option<String>,
     /// Which Binaryen: builtin, off, or the path of a wasm-opt
     #[arg(long, value_name = "off|builtin|PATH")]
     binaryen: Option<String>,
@@ -76,6 +80,12 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
     let places = Places::of_process();
     let target = target(&places, &args.words, args.target.as_deref())?;
     let level = args.level.as_deref().map(Level::parse).transpose()?;
+    // What is asked for, or what the project's own profile says.
+    let effort = args.level.clone().or(kept.size_level.clone());
+    let malloc = match &args.malloc {
+        Some(name) => config::choose("--malloc", name, MALLOCS)?,
+        None => Malloc::of(effort.as_deref().map(Level::parse).transpose()?.unwrap_or_default()),
+    };
     let std = args.std(&args.words)?;
     let words = args.link_words(target)?;
     ui.progress("looking for rustc");
@@ -86,12 +96,19 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         Err(e) => Linker::choose(Err(e.clone()), &rust)?.words(),
     };
     rust.ensure(ui)?;
+    let mut archive = None;
+    if let (Ok(toolchain), Malloc::Small) = (&toolchain, malloc) {
+        let runtime = Runtime::locate(&places, toolchain, target)?;
+        runtime.ensure(toolchain)?;
+        archive = runtime.malloc;
+    }
     ui.clear();
     let own = std::env::current_exe().map_err(|e| Error::internal("cannot tell where wbuild is").cause(e))?;
     let settings = Settings {
         wasm_ld,
+        malloc: archive,
         words,
-        level: args.level.clone(),
+        level: effort,
         binaryen: args.binaryen.clone(),
         verify_each: args.verify_each,
         size_limit: args.size_limit.as_deref().map(settings::size).transpose()?,

@@ -75,6 +75,18 @@ pub enum Setjmp {
     WasmLegacy,
 }
 
+/// Which malloc a program is linked with, unless it brings its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malloc {
+    /// The C library's.
+    Libc,
+    /// wbuild's own, a seventh of its size.
+    Small,
+}
+
+/// What `--malloc` takes.
+pub const MALLOCS: &[(&str, Malloc)] = &[("libc", Malloc::Libc), ("small", Malloc::Small)];
+
 /// A build, resolved.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -85,6 +97,7 @@ pub struct Config {
     pub level: Level,
     pub debug: Debug,
     pub entry: Entry,
+    pub malloc: Malloc,
     pub standalone: bool,
     /// The most bytes that the module may have.
     pub size_limit: Option<u64>,
@@ -235,6 +248,13 @@ impl Level {
     }
 }
 
+impl Malloc {
+    /// Where nothing is said: the small one where size is what counts.
+    pub fn of(level: Level) -> Malloc {
+        if level.for_size() { Malloc::Small } else { Malloc::Libc }
+    }
+}
+
 impl Config {
     /// The inputs that are files of the user's, in order.
     pub fn inputs(&self) -> Vec<&Path> {
@@ -305,6 +325,7 @@ struct Draft {
     compile_args: Vec<OsString>,
     codegen_args: Vec<OsString>,
     lto: Option<Lto>,
+    malloc: Option<Malloc>,
     setjmp: Setjmp,
     exports: Vec<String>,
     emcc_exports: Vec<String>,
@@ -422,6 +443,7 @@ impl Draft {
             Setting::StackSize(bytes) => self.stack = Some(bytes),
             Setting::ExportedFunctions(names) => self.emcc_exports = names,
             Setting::ExportAll => self.export_all = true,
+            Setting::Malloc(malloc) => self.malloc = Some(malloc),
             Setting::Nothing => {}
         }
     }
@@ -459,6 +481,7 @@ impl Draft {
                 let kinds = [("full", Lto::Full), ("thin", Lto::Thin), ("off", Lto::Off)];
                 self.lto = Some(choose("--lto", &value, &kinds)?);
             }
+            Own::Malloc => self.malloc = Some(choose("--malloc", &value, MALLOCS)?),
             Own::MaxMemory => self.maximum = Some(settings::size(&value)?),
             Own::NoDefaultLibs => self.no_default_libs = true,
             // Nothing is hardened yet, so this asks for what is already so.
@@ -498,6 +521,9 @@ impl Draft {
     }
 
     fn finish(mut self, kept: &Kept) -> Result<Config> {
+        if let (false, Some(level)) = (self.level_given, &kept.size_level) {
+            self.level = Level::parse(level)?;
+        }
         let target = self.target.unwrap_or(&wbuild_targets::TARGETS[0]);
         let entry = self.entry(target)?;
         if self.standalone && !target.has_libc {
@@ -532,6 +558,7 @@ impl Draft {
             level: self.level,
             debug,
             entry,
+            malloc: self.malloc.unwrap_or(Malloc::of(self.level)),
             standalone: self.standalone,
             size_limit: self.size_limit,
             binaryen: self.binaryen,
@@ -711,7 +738,8 @@ impl Draft {
         let fixed = self.growth == Some(false);
         let initial = self.initial.or(fixed.then_some(FIXED_MEMORY));
         let maximum = if fixed { initial } else { self.maximum };
-        Memory { stack: self.stack.unwrap_or(target.stack_size), stack_last: self.stack_last, initial, maximum }.checked()
+        Memory { stack: self.stack.unwrap_or(target.stack_size), stack_last: self.stack_last, initial, maximum }
+            .checked()
     }
 }
 
@@ -748,7 +776,7 @@ fn alone(source: &Path, other: &Path) -> Error {
         .help("give it alone; C goes into a crate through a build script and the crate cc")
 }
 
-fn choose<T: Copy>(option: &str, value: &str, choices: &[(&str, T)]) -> Result<T> {
+pub fn choose<T: Copy>(option: &str, value: &str, choices: &[(&str, T)]) -> Result<T> {
     choices.iter().find(|(name, _)| *name == value).map(|(_, choice)| *choice).ok_or_else(|| {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         Error::usage(format!("{option} {value} is not known")).help(format!("one of {}", names.join(", ")))

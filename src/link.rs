@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::c;
-use crate::config::{Config, Entry, Lto, Program, Setjmp};
+use crate::config::{Config, Entry, Lto, Malloc, Program, Setjmp};
 use crate::plan::{self, Place};
 use crate::process::Command;
 use crate::settings;
@@ -78,6 +78,9 @@ pub fn command(
         }
         if program.setjmp != Setjmp::Lowered {
             command.arg("-lsetjmp");
+        }
+        if config.malloc == Malloc::Small {
+            command.args(&place.runtime.malloc);
         }
         command.arg("-lc");
     }

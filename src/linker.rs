@@ -25,6 +25,8 @@ pub const SETTINGS: &str = "WBUILD_LINK";
 pub struct Settings {
     /// The words that start wasm-ld; found anew where there are none.
     pub wasm_ld: Vec<PathBuf>,
+    /// An archive that comes before the C library, for builds that are not dev's.
+    pub malloc: Option<PathBuf>,
     /// For wasm-ld, behind rustc's.
     pub words: Vec<String>,
     /// A level that was asked for; else what rustc says to the linker.
@@ -55,6 +57,7 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     };
     let words = &words[2..];
     let mut command = Toolchain::command(&wasm_ld);
+    command.args(settings.malloc.as_ref().filter(|_| !is_dev(words)));
     command.args(usual_stack(words)).args(&settings.words);
     let linked = command.run(Limits::default())?;
     let _ = std::io::stdout().write_all(&linked.stdout);
@@ -103,12 +106,17 @@ fn depend_on(asked: Option<&str>, module: &Path) {
     }
 }
 
+/// rustc says how hard the program was optimized.
+fn is_dev(words: &[OsString]) -> bool {
+    words.iter().any(|word| word == "-O0")
+}
+
 /// What was asked for of wbuild, else what rustc tells its linker: `-O0` for a dev build, and what to strip.
 fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
     let has = |word: &str| words.iter().any(|given| given == OsStr::new(word));
     let level = match &settings.level {
         // A dev build stays quick, whatever release builds are to be.
-        _ if has("-O0") => Level::O0,
+        _ if is_dev(words) => Level::O0,
         Some(level) => Level::parse(level)?,
         None if has("-O1") => Level::O1,
         None if has("-O3") => Level::O3,

@@ -19,6 +19,7 @@ const KEYS: &[(&str, &str)] = &[
     ("exports", "--export"),
     ("initial-memory", "--initial-memory"),
     ("level", "-O"),
+    ("malloc", "--malloc"),
     ("max-memory", "--max-memory"),
     ("size-limit", "--size-limit"),
     ("stack-last", "--stack-last"),
@@ -35,6 +36,8 @@ pub struct Kept {
     pub words: Vec<OsString>,
     /// Whether `[profile.release]` says something of link time optimization.
     pub says_lto: bool,
+    /// `s` or `z`, where `[profile.release]` asks for size. wasm-ld is not told, so it is read here.
+    pub size_level: Option<String>,
 }
 
 /// What is kept for the package or workspace whose `Cargo.toml` this is. A manifest that cargo will refuse
@@ -67,7 +70,10 @@ pub fn kept(manifest: &Path) -> Result<Kept> {
     }
     kept.words.extend(beside(&manifest)?);
     let root = root.as_ref().map_or(&own, |(_, root)| root);
-    kept.says_lto = of(root, &["profile", "release"]).is_some_and(|profile| profile.contains_key("lto"));
+    let profile = of(root, &["profile", "release"]).unwrap_or_default();
+    kept.says_lto = profile.contains_key("lto");
+    let level = profile.get("opt-level").and_then(Value::as_str).filter(|level| ["s", "z"].contains(level));
+    kept.size_level = level.map(String::from);
     Ok(kept)
 }
 
@@ -181,11 +187,14 @@ mod tests {
     #[test]
     fn what_stands_nearer_to_the_package_comes_later() {
         let metadata = |of: &str, level: &str| format!("[{of}.metadata.wbuild]\nlevel = \"{level}\"\n");
-        let all = kept_of(&metadata("workspace", "1"), "level = 2", &metadata("package", "s"), "level = \"z\"").unwrap();
+        let all =
+            kept_of(&metadata("workspace", "1"), "level = 2", &metadata("package", "s"), "level = \"z\"").unwrap();
         assert_eq!(line(&all), "-O1 -O2 -Os -Oz");
         assert!(!all.says_lto);
         let none = kept_of("[profile.release]\nlto = false", "", "", "").unwrap();
-        assert_eq!((line(&none), none.says_lto), (String::new(), true));
+        assert_eq!((line(&none), none.says_lto, none.size_level), (String::new(), true, None));
+        let small = kept_of("[profile.release]\nopt-level = \"z\"", "", "", "").unwrap();
+        assert_eq!((small.says_lto, small.size_level.as_deref()), (false, Some("z")));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::config::{Config, Crate, Debug, Entry, Level, Lto, Source};
 use crate::error::{Error, Result};
 use crate::plan::{Link, Place, Variant};
 use crate::process::Command;
+use crate::runtime::MALLOC_LIBRARY;
 use crate::toolchain::rust::{Rust, Std};
 use crate::toolchain::{Tool, Toolchain};
 
@@ -16,6 +17,8 @@ pub struct Linker {
     path: PathBuf,
     /// `_initialize` of a reactor, from the C library.
     crt_reactor: Option<PathBuf>,
+    /// An archive with an allocator that goes before the C library's.
+    pub malloc: Option<PathBuf>,
     pub identity: Vec<Tool>,
 }
 
@@ -27,7 +30,7 @@ impl Linker {
             Ok(toolchain) if !toolchain.hermetic => {
                 let identity = toolchain.identity.iter().filter(|tool| tool.name == "wasm-ld").cloned().collect();
                 let path = toolchain.wasm_ld.first().cloned().unwrap_or_default();
-                return Ok(Linker { path, crt_reactor: toolchain.crt_reactor.clone(), identity });
+                return Ok(Linker { path, crt_reactor: toolchain.crt_reactor.clone(), malloc: None, identity });
             }
             Ok(_) => Error::build("no native wasm-ld found, and rustc needs one")
                 .cause("the linker that is itself wasm takes more than one word to start")
@@ -35,7 +38,7 @@ impl Linker {
             Err(e) => e,
         };
         match rust.lld() {
-            Some(path) => Ok(Linker { path, crt_reactor: None, identity: Vec::new() }),
+            Some(path) => Ok(Linker { path, crt_reactor: None, malloc: None, identity: Vec::new() }),
             None => Err(refused),
         }
     }
@@ -123,6 +126,12 @@ pub fn link_options(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsSt
         options.extend(["-C".into(), "target-feature=+simd128".into()]);
     }
     options.extend(["-C".into(), both("linker=", &linker.path, "")]);
+    // As a library of the crate's own it comes before those of the crates that it uses, and so before libc. A
+    // plain word for the linker would come last.
+    if let Some(folder) = linker.malloc.as_deref().and_then(Path::parent) {
+        options.extend(["-L".into(), both("native=", folder, "")]);
+        options.extend(["-l".into(), format!("static:-bundle={MALLOC_LIBRARY}").into()]);
+    }
     for word in link_words(config, krate, linker) {
         options.extend(["-C".into(), both("link-arg=", Path::new(&word), "")]);
     }

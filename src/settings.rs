@@ -1,6 +1,7 @@
 //! emcc's settings (`-s NAME=VALUE`): those with a meaning here, and what is nearest to the others.
 
 use crate::args::nearest;
+use crate::config::Malloc;
 use crate::error::{Error, Result};
 
 /// A setting that means something to wbuild.
@@ -14,6 +15,7 @@ pub enum Setting {
     /// Names as they were given, underscores included.
     ExportedFunctions(Vec<String>),
     ExportAll,
+    Malloc(Malloc),
     /// Accepted, and already true of every build.
     Nothing,
 }
@@ -25,6 +27,7 @@ const KNOWN: &[&str] = &[
     "EXPORTED_FUNCTIONS",
     "EXPORT_ALL",
     "INITIAL_MEMORY",
+    "MALLOC",
     "MAXIMUM_MEMORY",
     "STACK_SIZE",
     "STANDALONE_WASM",
@@ -53,7 +56,6 @@ const FOREIGN: &[(&str, &str)] = &[
     ("INITIAL_TABLE", "the table's size follows from the program; leave it out"),
     ("INVOKE_RUN", "use --reactor or --no-entry for a module whose main is not run"),
     ("LINKABLE", "use --export-all"),
-    ("MALLOC", "the allocator is wasi-libc's dlmalloc; link your own to replace it"),
     ("MAIN_MODULE", "wasm modules here are linked statically; leave it out"),
     ("MODULARIZE", "wbuild makes no JavaScript; leave it out"),
     ("NO_EXIT_RUNTIME", "use --reactor for a library whose state must stay"),
@@ -89,6 +91,15 @@ pub fn parse(text: &str) -> Result<Setting> {
         "STACK_SIZE" | "TOTAL_STACK" => Setting::StackSize(size()?),
         "EXPORTED_FUNCTIONS" => Setting::ExportedFunctions(names(value)?),
         "EXPORT_ALL" if switch()? => Setting::ExportAll,
+        "MALLOC" => Setting::Malloc(match value {
+            "emmalloc" => Malloc::Small,
+            "dlmalloc" => Malloc::Libc,
+            _ => {
+                return Err(
+                    unknown(text).help("-s MALLOC=emmalloc is the small one, -s MALLOC=dlmalloc the C library's")
+                );
+            }
+        }),
         "STRICT" | "EXPORT_ALL" => {
             switch()?;
             Setting::Nothing

@@ -1,5 +1,6 @@
 //! The C that wbuild brings along: setjmp and longjmp without wasm exceptions, so that they run
-//! on every engine. The other half is the pass `sjlj`, which finishes the linked module.
+//! on every engine (the other half is the pass `sjlj`, which finishes the linked module), and an
+//! allocator for builds whose size counts.
 
 mod provide;
 
@@ -16,6 +17,7 @@ pub struct File {
 pub const FILES: &[File] = &[
     File { path: SJLJ_SOURCE, text: include_str!("sjlj.c") },
     File { path: MEM_SOURCE, text: include_str!("mem.c") },
+    File { path: MALLOC_SOURCE, text: include_str!("malloc.c") },
     File { path: "include/setjmp.h", text: include_str!("include/setjmp.h") },
     File { path: "emcc/emscripten.h", text: include_str!("emcc/emscripten.h") },
     File { path: "emcc/emscripten/emscripten.h", text: include_str!("emcc/emscripten/emscripten.h") },
@@ -37,9 +39,19 @@ pub const SJLJ_SOURCE: &str = "sjlj.c";
 /// only where the target has no C library.
 pub const MEM_SOURCE: &str = "mem.c";
 
+/// malloc and its kin in about 1.6 kB, where libc's have 11 kB. Linked from an archive in front of
+/// libc, so that it gives way to an allocator of the program's own.
+pub const MALLOC_SOURCE: &str = "malloc.c";
+
+/// The library's name, as a linker looks it up.
+pub const MALLOC_LIBRARY: &str = "wbuild-malloc";
+
 /// How the runtime itself is compiled, besides `--target`. It includes nothing. Without
 /// `-fno-builtin` clang would make memset of the loop in memset.
 pub const COMPILE_ARGS: &[&str] = &["-O2", "-ffreestanding", "-fno-builtin"];
+
+/// The same for what is there to be small.
+pub const COMPILE_SMALL_ARGS: &[&str] = &["-Oz", "-ffreestanding", "-fno-builtin"];
 
 /// What every compilation of C and C++ gets, unless it asks for `-wasm-enable-sjlj`, which LLVM
 /// refuses beside it. Code that calls no setjmp comes out the same.

@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use wbuild_targets::Target;
 
-use super::{COMPILE_ARGS, EMCC_INCLUDE, FILES, INCLUDE, MEM_SOURCE, SJLJ_SOURCE};
+use super::{
+    COMPILE_ARGS, COMPILE_SMALL_ARGS, EMCC_INCLUDE, FILES, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE,
+    SJLJ_SOURCE,
+};
 use crate::error::{Error, Result};
 use crate::process::Limits;
 use crate::toolchain::{Places, Toolchain};
@@ -22,6 +25,8 @@ pub struct Runtime {
     pub sjlj: PathBuf,
     /// memcpy and its kin, where the target has no C library.
     pub mem: Option<PathBuf>,
+    /// The small allocator, an archive, where the target has a C library.
+    pub malloc: Option<PathBuf>,
     folder: PathBuf,
     /// The sources, and the object that each becomes.
     sources: Vec<(&'static str, &'static str)>,
@@ -32,16 +37,14 @@ impl Runtime {
     /// Where the runtime is, or will be, for this compiler and target. Touches nothing.
     pub fn locate(places: &Places, toolchain: &Toolchain, target: &Target) -> Result<Runtime> {
         let mut sources = vec![(SJLJ_SOURCE, "sjlj.o")];
-        if !target.has_libc {
-            sources.push((MEM_SOURCE, "mem.o"));
-        }
+        sources.push(if target.has_libc { (MALLOC_SOURCE, "malloc.o") } else { (MEM_SOURCE, "mem.o") });
         let mut hash = Sha256::new();
         let mut add = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         };
         add(target.name);
-        COMPILE_ARGS.iter().for_each(|arg| add(arg));
+        COMPILE_ARGS.iter().chain(COMPILE_SMALL_ARGS).for_each(|arg| add(arg));
         for file in FILES {
             add(file.path);
             add(file.text);
@@ -58,6 +61,7 @@ impl Runtime {
             emcc_include: folder.join(EMCC_INCLUDE),
             sjlj: object(SJLJ_SOURCE).unwrap_or_default(),
             mem: object(MEM_SOURCE),
+            malloc: object(MALLOC_SOURCE).map(|object| object.with_file_name(format!("lib{MALLOC_LIBRARY}.a"))),
             folder: folder.clone(),
             sources,
             target: target.name,
@@ -96,7 +100,8 @@ impl Runtime {
         }
         for (source, object) in &self.sources {
             let mut command = Toolchain::command(&toolchain.clang);
-            command.arg(format!("--target={}", self.target)).arg("-nostdlibinc").args(COMPILE_ARGS);
+            let args = if *source == MALLOC_SOURCE { COMPILE_SMALL_ARGS } else { COMPILE_ARGS };
+            command.arg(format!("--target={}", self.target)).arg("-nostdlibinc").args(args);
             command.arg("-c").arg(into.join(source)).arg("-o").arg(into.join(object));
             let out = command.run(Limits::default())?;
             if !out.status.success() {
@@ -108,6 +113,21 @@ impl Runtime {
                     ));
             }
         }
+        if let Some(name) = self.malloc.as_ref().and_then(|path| path.file_name()) {
+            let object = fs::read(into.join("malloc.o")).map_err(fail)?;
+            fs::write(into.join(name), archive("malloc.o", &object)).map_err(fail)?;
+        }
         Ok(())
     }
+}
+
+/// An archive of one object, without an index, which wasm-ld does not need.
+fn archive(name: &str, object: &[u8]) -> Vec<u8> {
+    // Name, time, owner, group, mode, size, each padded, as ar(5) has them.
+    let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, object.len());
+    let mut bytes = [b"!<arch>\n", header.as_bytes(), object].concat();
+    if bytes.len() % 2 == 1 {
+        bytes.push(b'\n');
+    }
+    bytes
 }

@@ -178,7 +178,8 @@ fn rustup_default(places: &Places) -> Option<PathBuf> {
         Some(name) => name.to_str()?.to_string(),
         None => {
             let folder = std::env::current_dir().ok()?;
-            let says = |folder: &Path| ["rust-toolchain", "rust-toolchain.toml"].iter().any(|f| folder.join(f).exists());
+            let says =
+                |folder: &Path| ["rust-toolchain", "rust-toolchain.toml"].iter().any(|f| folder.join(f).exists());
             if folder.ancestors().any(says) {
                 return None;
             }

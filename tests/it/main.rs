@@ -3,6 +3,7 @@
 mod binaryen;
 mod build;
 mod cli;
+mod malloc;
 mod oracle;
 mod plan;
 mod programs;
@@ -11,6 +12,7 @@ mod reproducible;
 mod run;
 mod rust;
 mod rust_projects;
+mod rust_settings;
 mod second_reader;
 mod sjlj;
 mod spec;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use wbuild::args::tokenize;
-use wbuild::config::{Config, Work};
+use wbuild::config::{Config, Malloc, Work};
 use wbuild::plan::{self, Place};
 use wbuild::runtime::Runtime;
 use wbuild::rust;
@@ -20,16 +20,18 @@ fn plan(words: &[&str]) -> String {
         Work::Module(..) => plan::of_module(&config),
         Work::Program(program) => {
             let toolchain = toolchain();
-            let places = Places::new([("WBUILD_CACHE", "/cache")], Path::new("/nowhere"));
-            let runtime = Runtime::locate(&places, &toolchain, config.target).unwrap();
+            let runtime = Runtime::locate(&places(), &toolchain, config.target).unwrap();
             let folder = PathBuf::from("/home/user/project");
             let place = Place { folder, scratch: scratch.clone(), runtime, color: false, epoch: false };
             plan::of_program(&config, program, &toolchain, &place)
         }
         Work::Crate(krate) => {
             let rust = Rust::new("rustc".into(), "cargo".into(), Some("/cache/rust/1".into()));
-            let linker = rust::Linker::choose(Ok(&toolchain()), &rust).unwrap();
+            let mut linker = rust::Linker::choose(Ok(&toolchain()), &rust).unwrap();
             let (folder, runtime) = (PathBuf::from("/home/user/project"), Runtime::default());
+            if config.malloc == Malloc::Small {
+                linker.malloc = Runtime::locate(&places(), &toolchain(), config.target).unwrap().malloc;
+            }
             let place = Place { folder, scratch: scratch.clone(), runtime, color: false, epoch: false };
             plan::of_crate(&config, krate, &rust, &linker, &place)
         }
@@ -39,6 +41,10 @@ fn plan(words: &[&str]) -> String {
     let hash =
         text.split("/cache/runtime/").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or("none").to_string();
     format!("$ wbuild {}\n{}\n", words.join(&OsString::from(" ")).display(), text.replace(&hash, "HASH"))
+}
+
+fn places() -> Places {
+    Places::new([("WBUILD_CACHE", "/cache")], Path::new("/nowhere"))
 }
 
 fn toolchain() -> Toolchain {

@@ -12,12 +12,12 @@ fn testdata(name: &str) -> PathBuf {
     shell::root().join("testdata/rust").join(name)
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// The line under test, in `folder`. What cargo tells its tests about itself is no business of it.
-fn line(folder: &Path, words: &[&str]) -> Command {
+pub fn line(folder: &Path, words: &[&str]) -> Command {
     let mut command = wbuild();
     command.args(words).current_dir(folder);
     for name in ["CARGO_TARGET_DIR", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET", "RUST_BACKTRACE"] {
@@ -26,7 +26,7 @@ fn line(folder: &Path, words: &[&str]) -> Command {
     command
 }
 
-fn output(folder: &Path, words: &[&str]) -> Output {
+pub fn output(folder: &Path, words: &[&str]) -> Output {
     shell::unchecked_output(&mut line(folder, words)).unwrap()
 }
 
