@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use wasmparser::{Parser, Payload};
 
 use crate::config::{Debug, Level};
 use crate::error::{Error, Result};
@@ -71,11 +70,6 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     let module = Path::new(module);
     depend_on(asked.as_deref(), module);
     let before = output::read(module)?;
-    // Its tool runs functions of the module that only describe, and deletes them; it must find them
-    // as the compiler made them.
-    if is_for_wasm_bindgen(&before) {
-        return Ok(0);
-    }
     let options = options(&settings, words)?;
     let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
     let name = module.display().to_string();
@@ -133,13 +127,5 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         binaryen: settings.binaryen.as_deref().unwrap_or("builtin").parse().unwrap_or_default(),
         origin: Origin::Linked,
         verify_each: settings.verify_each,
-    })
-}
-
-fn is_for_wasm_bindgen(module: &[u8]) -> bool {
-    let sections = Parser::new(0).parse_all(module);
-    sections.map_while(|payload| payload.ok()).any(|payload| match payload {
-        Payload::CustomSection(section) => section.name() == "__wasm_bindgen_unstable",
-        _ => false,
     })
 }

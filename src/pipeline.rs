@@ -124,6 +124,12 @@ pub fn run(
     ui: &Ui,
     report: &mut Report,
 ) -> Result<Vec<u8>> {
+    // Its tool runs functions of the module that only describe, and deletes them; it must find them
+    // as the compiler made them.
+    if has_section(&module, |name| name == "__wasm_bindgen_unstable") {
+        ui.note(format!("{what} is left as it was linked, for wasm-bindgen; wbuild opt what that makes of it"));
+        return Ok(module);
+    }
     let had_dwarf = options.debug == Debug::Full && has_dwarf(&module);
     for stage in stages {
         let (start, before) = (Instant::now(), module.len());
@@ -210,9 +216,14 @@ fn binaryen_level(level: Level) -> Option<binaryen::Level> {
 }
 
 fn has_dwarf(module: &[u8]) -> bool {
+    has_section(module, |name| name.starts_with(".debug_"))
+}
+
+/// Whether there is a custom section of such a name.
+fn has_section(module: &[u8], is_meant: impl Fn(&str) -> bool) -> bool {
     let sections = wasmparser::Parser::new(0).parse_all(module);
     sections.map_while(Result::ok).any(|payload| match payload {
-        wasmparser::Payload::CustomSection(section) => section.name().starts_with(".debug_"),
+        wasmparser::Payload::CustomSection(section) => is_meant(section.name()),
         _ => false,
     })
 }

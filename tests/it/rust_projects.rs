@@ -57,6 +57,48 @@ fn programs_of_real_crates_print_what_native_builds_print() {
     assert!(printed.contains("(export \"crc32\"") && !printed.contains("(import"), "{printed}");
 }
 
+#[test]
+fn wasm_bindgens_own_tool_finds_what_it_needs_and_opt_takes_what_it_makes() {
+    let folder = shell::root().join("testdata/rust/bindgen");
+    let unknown = "wasm32-unknown-unknown";
+    // What the tool makes of plain cargo's module, and of ours.
+    let mut outputs = Vec::new();
+    let made = tempfile::tempdir().unwrap();
+    let plain = made.path().join("plain.wasm");
+    succeed(cargo(true, &folder).args(["--binaryen=off", "-O0", "build", "--locked", "--target", unknown]));
+    std::fs::copy(target("wasm").join(unknown).join("debug/bindgen.wasm"), &plain).unwrap();
+    succeed(cargo(true, &folder).args(["-Oz", "build", "--release", "--locked", "--target", unknown]));
+    let released = target("wasm").join(unknown).join("release/bindgen.wasm");
+    let direct = made.path().join("direct.wasm");
+    let mut build = wbuild();
+    build.arg(&folder).args(["-Oz", "--target", unknown, "-o"]).arg(&direct).env("CARGO_TARGET_DIR", target("direct"));
+    let told = succeed(&mut build);
+    assert!(String::from_utf8_lossy(&told.stderr).contains("is left as it was linked, for wasm-bindgen"));
+    for (name, module) in [("plain", &plain), ("released", &released), ("direct", &direct)] {
+        let place = made.path().join(name).with_extension("d");
+        let mut tool = cargo(false, &folder);
+        succeed(tool.args(["run", "--release", "--quiet", "--locked", "-p", "tool", "--"]).arg(module).arg(&place));
+        let stem = module.file_stem().unwrap().to_str().unwrap();
+        let bound = place.join(format!("{stem}_bg.wasm"));
+        let run = || {
+            let mut node = Command::new("node");
+            succeed(node.arg(folder.join("check.mjs")).arg(place.join(stem).with_extension("js"))).stdout
+        };
+        outputs.push(run());
+        let before = std::fs::metadata(&bound).unwrap().len();
+        succeed(wbuild().args(["opt", "-Oz"]).arg(&bound).arg("-o").arg(place.join("small.wasm")));
+        std::fs::rename(place.join("small.wasm"), &bound).unwrap();
+        assert!(std::fs::metadata(&bound).unwrap().len() < before, "{name}: opt left {before} bytes");
+        outputs.push(run());
+    }
+    assert_eq!(
+        String::from_utf8_lossy(&outputs[0]),
+        "length 1,3,5,2,4,6\na few length\ngreeting wbuild\nHello, wbuild!\n\
+         greeting \nnobody to greet\n"
+    );
+    assert!(outputs.iter().all(|output| *output == outputs[0]));
+}
+
 /// A copy of a published crate, as cargo fetched it.
 fn published(name: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
