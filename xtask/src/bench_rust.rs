@@ -28,7 +28,10 @@ pub fn rust(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> 
     shell::output(Command::new("cp").arg("-R").arg(root.join("hello.rs")).arg(root.join("workspace")).arg(folder))?;
     let tools = tools(machine, folder)?;
     let mut gates = vec![hello(machine, folder, &tools)?, small(machine, folder)?];
-    gates.extend(cargo(machine, folder, &tools, runs)?);
+    // What is linked is the same on both sides: the contract's default, and what a project may say instead.
+    for lto in ["fat", "off"] {
+        gates.extend(cargo(machine, folder, &tools, runs, lto)?);
+    }
     Ok(gates)
 }
 
@@ -87,8 +90,9 @@ fn small(machine: &Machine, folder: &Path) -> Result<Gate> {
     Ok(Gate { name: "hello.rs -Oz --std=small: size".into(), value: whole as f64, limit: 14000.0, unit: "B" })
 }
 
-fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize) -> Result<Vec<Gate>> {
+fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize, lto: &str) -> Result<Vec<Gate>> {
     let place = folder.join("workspace");
+    let timed = |command: &mut Command| timed(command.env("CARGO_PROFILE_RELEASE_LTO", lto));
     let wbuild = || {
         let mut command = Command::new(&machine.wbuild);
         command.args(["cargo", "build", "--release", "-p", "app", "--bin", "app"]);
@@ -108,9 +112,10 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize) -> Result
     let (mut unchanged, mut edited) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
     let main = place.join("app/src/main.rs");
     let source = std::fs::read_to_string(&main).map_err(|e| format!("cannot read {}: {e}", main.display()))?;
+    let write = |text: &str| std::fs::write(&main, text).map_err(|e| format!("cannot write {}: {e}", main.display()));
     for run in 0..=runs {
         let line = format!("{source}\n#[unsafe(no_mangle)]\npub extern \"C\" fn edited() -> usize {{ {run} }}\n");
-        std::fs::write(&main, line).map_err(|e| format!("cannot write {}: {e}", main.display()))?;
+        write(&line)?;
         let after_edit = [wbuild()?, plain()?];
         let again = [wbuild()?, plain()?];
         // The first compiles everything.
@@ -119,6 +124,7 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize) -> Result
             unchanged[which].push(again[which]);
         }
     }
+    write(&source)?;
     // What the stages after the link take, on what cargo alone makes.
     let module = folder.join("without/wasm32-wasip1/release/app.wasm");
     let mut opt = Command::new(&machine.wbuild);
@@ -126,13 +132,17 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize) -> Result
     shell::output(&mut opt)?;
     let stages = number(&report(&folder.join("opt.json"))?, "milliseconds")?;
     let [[with, without], [with_edit, without_edit]] = [unchanged.map(median), edited.map(median)];
-    println!("\ncargo build --release of a small program, median of {runs}: wbuild's, cargo's");
+    println!("\ncargo build --release of a small program, lto = {lto}, median of {runs}: wbuild's, cargo's");
     println!("   nothing changed {with:>8.1} ms {without:>8.1} ms");
     println!("   one edited line {with_edit:>8.1} ms {without_edit:>8.1} ms; the stages after the link {stages:.1} ms");
     let ratio = |name: &str, value, limit| Gate { name: name.to_string(), value, limit, unit: "x" };
     Ok(vec![
-        ratio("wbuild cargo build, nothing changed: time against cargo", with / without, 1.2),
-        ratio("wbuild cargo build, a line edited: against cargo and stages", with_edit / (without_edit + stages), 1.3),
+        ratio(&format!("wbuild cargo build, lto = {lto}, nothing changed: time against cargo"), with / without, 1.2),
+        ratio(
+            &format!("wbuild cargo build, lto = {lto}, a line edited: against cargo and stages"),
+            with_edit / (without_edit + stages),
+            1.3,
+        ),
     ])
 }
 
