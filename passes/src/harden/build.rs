@@ -138,6 +138,8 @@ impl<'m> Builder<'m, '_> {
         let edge = |from| Edge { from, to: node, site: Site::Nowhere, depth: 0 };
         match (port, self.callers(function)) {
             (_, Callers::Direct) => {}
+            // JavaScript cannot call a function with a vector.
+            (Port::Param, Callers::Foreign) if ty == Type::V128 => self.graph.edges.push(edge(self.raw)),
             (Port::Param, Callers::Indirect) => self.graph.edges.push(edge(self.raw)),
             (Port::Param, Callers::Foreign) => self.graph.edges.push(edge(self.foreign)),
             // Whoever calls indirectly sees the bits.

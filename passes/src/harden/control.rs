@@ -129,7 +129,7 @@ impl<'m> Walk<'_, 'm, '_> {
                 self.entry_edge(operand, node, before);
             }
             if let Some(slot) = self.stack.get_mut(base + index) {
-                *slot = Operand { node, position: self.position, below, local: NONE, condition: NONE };
+                *slot = Operand { node, position: self.position, below, local: NONE, version: 0, condition: NONE };
             }
             label.push(node);
         }
@@ -227,8 +227,11 @@ impl<'m> Walk<'_, 'm, '_> {
             self.branch(0, true);
         }
         self.revive();
+        self.next_frame += 1;
+        let region = self.next_frame;
         let Some(frame) = self.frames.last_mut() else { return };
         frame.construct = Construct::Else;
+        frame.region = region;
         self.begin_else();
     }
 

@@ -52,6 +52,10 @@ struct Slot {
     era: u32,
     /// The last entry of the log about this local.
     logged: u32,
+    /// Counts assignments of all locals: which one this is.
+    version: u32,
+    /// The first place at which what the local holds was read to be observed, and the region that it is in.
+    observed: Option<(u32, u32)>,
 }
 
 struct Entry {
@@ -66,6 +70,7 @@ pub(super) struct Locals {
     slots: Vec<Slot>,
     log: Vec<Entry>,
     era: u32,
+    version: u32,
 }
 
 impl Locals {
@@ -87,10 +92,12 @@ impl Locals {
     /// Notes what a local held from the start.
     pub(super) fn begin(&mut self, local: u32, node: Node) {
         if self.slots.len() <= local as usize {
-            self.slots.resize(local as usize + 1, Slot { node: NONE, era: 0, logged: NONE });
+            let unused = Slot { node: NONE, era: 0, logged: NONE, version: 0, observed: None };
+            self.slots.resize(local as usize + 1, unused);
         }
+        self.version = self.version.wrapping_add(1);
         if let Some(slot) = self.slots.get_mut(local as usize) {
-            *slot = Slot { node, era: self.era, logged: NONE };
+            *slot = Slot { node, era: self.era, logged: NONE, version: self.version, observed: None };
         }
     }
 
@@ -102,6 +109,34 @@ impl Locals {
             slot.logged = self.log.len() as u32 - 1;
         }
         slot.node = node;
+        self.version = self.version.wrapping_add(1);
+        slot.version = self.version;
+        slot.observed = None;
+    }
+
+    /// Which assignment a local holds.
+    pub(super) fn version(&self, local: u32) -> u32 {
+        self.slots.get(local as usize).map_or(0, |slot| slot.version)
+    }
+
+    /// Where else a value can be guarded that was read from a local at this position to be observed: at an earlier
+    /// such read in a region that `is_open`, because its guard changes the local, too.
+    pub(super) fn observe(
+        &mut self,
+        (local, version): (u32, u32),
+        position: u32,
+        region: u32,
+        is_open: impl Fn(u32) -> bool,
+    ) -> u32 {
+        let slot = self.slots.get_mut(local as usize);
+        let Some(slot) = slot.filter(|slot| slot.era == self.era && slot.version == version) else { return position };
+        match slot.observed {
+            Some((earlier, region)) if is_open(region) => earlier.min(position),
+            _ => {
+                slot.observed = Some((position, region));
+                position
+            }
+        }
     }
 
     /// Where the log ends now.
@@ -118,9 +153,12 @@ impl Locals {
     pub(super) fn undo(&mut self, since: usize) {
         while self.log.len() > since {
             let Some(entry) = self.log.pop() else { return };
+            self.version = self.version.wrapping_add(1);
             if let Some(slot) = self.slots.get_mut(entry.local as usize) {
                 slot.node = entry.node;
                 slot.logged = entry.logged;
+                slot.version = self.version;
+                slot.observed = None;
             }
         }
     }

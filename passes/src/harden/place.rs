@@ -178,17 +178,21 @@ fn decide(graph: &Graph, mut wants: Vec<Want>, plan: &mut Plan) -> bool {
     for group in wants.chunk_by(|a, b| a.node == b.node) {
         let Some(first) = group.first() else { continue };
         let Some(value) = graph.value(first.node) else { continue };
-        let depth = |want: &Want| match want.how {
-            How::AtHome => value.depth,
-            How::OnEdge(at) => graph.edges.get(at as usize).map_or(0, |edge| edge.depth),
-            How::AtUse(at) => graph.uses.get(at as usize).map_or(0, |observed| observed.depth),
+        let place = |want: &Want| match want.how {
+            How::AtHome => (value.home, value.depth),
+            How::OnEdge(at) => graph.edges.get(at as usize).map_or((Site::Nowhere, 0), |edge| (edge.site, edge.depth)),
+            How::AtUse(at) => graph.uses.get(at as usize).map_or((Site::Nowhere, 0), |seen| (seen.site, seen.depth)),
         };
+        // Uses may share a site.
+        let mut places: Vec<(Site, u8)> = group.iter().map(place).collect();
+        places.sort_unstable();
+        places.dedup_by_key(|(site, _)| *site);
         let weight = |depth: u8| 1u64 << (3 * u64::from(depth.min(15)));
-        let at_uses: u64 = group.iter().map(|want| weight(depth(want))).fold(0, u64::saturating_add);
+        let at_uses: u64 = places.iter().map(|&(_, depth)| weight(depth)).fold(0, u64::saturating_add);
         let has_home = value.home != Site::Nowhere;
         let must = group.iter().any(|want| want.how == How::AtHome);
-        let at_home =
-            must || has_home && (weight(value.depth) < at_uses || group.len() > 1 && weight(value.depth) == at_uses);
+        let home = weight(value.depth);
+        let at_home = must || has_home && (home < at_uses || home == at_uses && places.len() > 1);
         if at_home {
             set(&mut plan.homes, first.node);
             continue;

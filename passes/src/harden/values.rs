@@ -106,7 +106,7 @@ impl<'m> Walk<'_, 'm, '_> {
         let operands: [Operand; 2] = match self.stack.get(base..) {
             Some([a, b, ..]) => [*a, *b],
             Some([a]) => [*a, *a],
-            _ => [Operand { node: NONE, position: 0, below: 0, local: NONE, condition: NONE }; 2],
+            _ => [Operand { node: NONE, position: 0, below: 0, local: NONE, version: 0, condition: NONE }; 2],
         };
         let [a, b] = operands;
         // Whatever takes no float and gives none is done with quickly.
@@ -226,8 +226,10 @@ impl<'m> Walk<'_, 'm, '_> {
     }
 
     fn note_local(&mut self, local: u32) {
+        let version = self.builder.locals.version(local);
         if let Some(operand) = self.stack.last_mut() {
             operand.local = local;
+            operand.version = version;
         }
     }
 

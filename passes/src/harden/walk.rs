@@ -20,6 +20,8 @@ pub(super) struct Operand {
     pub below: u32,
     /// The local that it was read from or written to last.
     pub local: u32,
+    /// Which assignment of it that was.
+    pub version: u32,
     /// The number of the comparison that it is the result of.
     pub condition: u32,
 }
@@ -56,6 +58,9 @@ pub(super) struct LocalJoin {
 /// An open block.
 pub(super) struct Frame<'m> {
     pub id: u32,
+    /// Counts blocks and `else` arms: code in a region runs only after all that stands before it in regions that are
+    /// still open.
+    pub region: u32,
     pub construct: Construct,
     /// The height of the stack below its parameters.
     pub height: usize,
@@ -206,6 +211,7 @@ impl<'w, 'm, 'a> Walk<'w, 'm, 'a> {
         self.spend(1);
         Frame {
             id: self.next_frame,
+            region: self.next_frame,
             construct,
             height: self.stack.len().saturating_sub(params.len()),
             params,
@@ -237,7 +243,14 @@ impl<'w, 'm, 'a> Walk<'w, 'm, 'a> {
     }
 
     pub(super) fn pop(&mut self) -> Operand {
-        self.stack.pop().unwrap_or(Operand { node: NONE, position: 0, below: 0, local: NONE, condition: NONE })
+        self.stack.pop().unwrap_or(Operand {
+            node: NONE,
+            position: 0,
+            below: 0,
+            local: NONE,
+            version: 0,
+            condition: NONE,
+        })
     }
 
     /// Pushes what is no float.
@@ -247,7 +260,7 @@ impl<'w, 'm, 'a> Walk<'w, 'm, 'a> {
 
     /// Pushes a value that was there before.
     pub(super) fn push_at(&mut self, node: Node, below: u32) {
-        self.stack.push(Operand { node, position: self.position, below, local: NONE, condition: NONE });
+        self.stack.push(Operand { node, position: self.position, below, local: NONE, version: 0, condition: NONE });
     }
 
     /// Pushes a new value.
@@ -270,7 +283,17 @@ impl<'w, 'm, 'a> Walk<'w, 'm, 'a> {
     /// Notes that an operand's bits are seen.
     pub(super) fn observe(&mut self, operand: Operand, reason: Reason, tolerated: Option<Shape>) {
         if operand.node != NONE {
-            let site = Site::Stack { position: operand.position, below: operand.below };
+            let mut position = operand.position;
+            // A vector's guard leaves the local as it is.
+            let scalar = self.builder.graph.value(operand.node).is_some_and(|value| value.ty != Type::V128);
+            if scalar && self.mode == Mode::Followed && operand.local != NONE && operand.below == 0 {
+                let region = self.frames.last().map_or(0, |frame| frame.region);
+                let frames = &self.frames;
+                let is_open = |region: u32| frames.binary_search_by_key(&region, |frame| frame.region).is_ok();
+                let read = (operand.local, operand.version);
+                position = self.builder.locals.observe(read, position, region, is_open);
+            }
+            let site = Site::Stack { position, below: operand.below };
             let depth = self.depth;
             self.builder.graph.uses.push(Use { node: operand.node, site, depth, reason, tolerated });
         }
