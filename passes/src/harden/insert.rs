@@ -43,6 +43,11 @@ impl Nan {
         }
     }
 
+    /// Whether a constant is it.
+    pub(super) fn is(self, ty: Type, bits: u128) -> bool {
+        Type::of(self.ty()) == Some(ty) && self.bits() == bits
+    }
+
     fn bits(self) -> u128 {
         match self {
             Nan::F32 => NAN32.into(),
@@ -94,8 +99,7 @@ impl Nans {
             };
             let wanted = |global: &crate::Global<'_>| {
                 let init = global.source.defined().filter(|_| !global.ty.mutable);
-                global.ty.content_type == nan.ty()
-                    && init.and_then(constant).is_some_and(|(_, bits)| bits == nan.bits())
+                init.and_then(constant).is_some_and(|(ty, bits)| nan.is(ty, bits))
             };
             let existing = module.globals.iter().find(|(_, global)| wanted(global)).map(|(id, _)| id);
             if let Some(id) = existing.filter(|id| cost(id.0 as usize) < nan.size()) {
@@ -143,7 +147,7 @@ pub(super) fn insert(
             Site::Stack { position, below } => at.entry(position).or_default().stack.push((below, nan)),
         }
     }
-    let mut writer = Writer { nans, pooled, temps: HashMap::new() };
+    let mut writer = Writer::new(nans, pooled);
     let mut blocks = Vec::new();
     let mut pending: Option<Nan> = None;
     module.edit(function, |operator, edit| {
@@ -214,15 +218,20 @@ fn given<'m>(module: &'m Module<'_>, operator: &'m Operator<'_>, block: Option<&
     }
 }
 
-struct Writer<'n> {
+pub(super) struct Writer<'n> {
     nans: &'n Nans,
     pooled: bool,
     /// Locals of guards, by type and number.
     temps: HashMap<(ValType, u32), u32>,
 }
 
-impl Writer<'_> {
-    fn temp(&mut self, edit: &mut Edit<'_>, ty: ValType, number: u32) -> Result<u32, Error> {
+impl<'n> Writer<'n> {
+    pub(super) fn new(nans: &'n Nans, pooled: bool) -> Writer<'n> {
+        Writer { nans, pooled, temps: HashMap::new() }
+    }
+
+    /// A local of this type for guards, the same one for the same number.
+    pub(super) fn temp(&mut self, edit: &mut Edit<'_>, ty: ValType, number: u32) -> Result<u32, Error> {
         if let Some(&local) = self.temps.get(&(ty, number)) {
             return Ok(local);
         }
@@ -233,7 +242,7 @@ impl Writer<'_> {
     }
 
     /// With a value on top of the stack that is in a local, makes the top exact.
-    fn top_and_local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
+    pub(super) fn top_and_local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
         let (get, set) = (Instruction::LocalGet(local), Instruction::LocalSet(local));
         let nan_here = self.nans.get(nan);
         match nan {

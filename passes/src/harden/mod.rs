@@ -1,7 +1,9 @@
 //! Determinism hardening.
 
+mod boundary;
 mod build;
 mod control;
+mod eager;
 mod graph;
 mod grow;
 mod insert;
@@ -21,6 +23,7 @@ mod walk;
 pub use report::Report;
 
 use crate::{Error, FuncId, Module};
+use build::{LIMITS, Limits};
 use graph::Site;
 use insert::{Nan, Nans};
 use solve::Links;
@@ -49,19 +52,31 @@ pub fn harden(bytes: &[u8], options: &Options) -> Result<(Vec<u8>, Report), Erro
 
 /// The same, of a module that is read already.
 pub(crate) fn run(module: &mut Module<'_>, options: &Options) -> Result<Report, Error> {
+    run_within(module, options, &LIMITS)
+}
+
+fn run_within(module: &mut Module<'_>, options: &Options, limits: &Limits) -> Result<Report, Error> {
     let mut report = Report::default();
     refuse::check(module, options)?;
     grow::run(module, &mut report)?;
     if options.simd {
         relaxed::run(module, &mut report)?;
     }
-    floats(module, options, &mut report)?;
+    if options.js_boundary {
+        boundary::run(module)?;
+    }
+    if options.eager {
+        eager::run(module, &mut report)?;
+    }
+    if !options.eager || options.js_boundary {
+        floats(module, options, limits, &mut report)?;
+    }
     Ok(report)
 }
 
 /// Guards floats where their bits are observed.
-fn floats(module: &mut Module<'_>, options: &Options, report: &mut Report) -> Result<(), Error> {
-    let graph = build::build(module, options)?;
+fn floats(module: &mut Module<'_>, options: &Options, limits: &Limits, report: &mut Report) -> Result<(), Error> {
+    let graph = build::build(module, options, limits)?;
     let links = Links::new(&graph);
     let (plan, states) = place::place(&graph, &links)?;
     report.count(&graph, &links, &plan, &states);
@@ -89,3 +104,6 @@ fn floats(module: &mut Module<'_>, options: &Options, report: &mut Report) -> Re
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
