@@ -32,7 +32,7 @@ pub(super) struct Limits {
 }
 
 /// A linear bound, such that only code made to hurt exceeds it.
-pub(super) const LIMITS: Limits = Limits { work: 1000, work_per_byte: 16 };
+pub(super) const LIMITS: Limits = Limits { work: 1000, work_per_byte: 8 };
 
 /// Makes the graph of a module, from functions' bodies.
 pub(super) fn build(module: &Module<'_>, options: &Options, limits: &Limits) -> Result<Graph, Error> {
