@@ -154,7 +154,7 @@ pub(super) fn insert(
         let here = at.get(&(edit.position as u32));
         let mut handled = false;
         if let Some(nan) = pending.take() {
-            handled = writer.pending(edit, operator, nan);
+            handled = writer.pending(edit, operator, nan)?;
         }
         if let Some(here) = here {
             here.before.iter().for_each(|&(local, nan)| writer.local(local, nan).iter().for_each(|i| edit.before(i)));
@@ -168,7 +168,7 @@ pub(super) fn insert(
                 (&[(0, nan)], _) => pending = Some(nan),
                 (several, _) => {
                     let types = given(module, operator, blocks.last());
-                    writer.several(edit, several, types.types());
+                    writer.several(edit, several, types.types())?;
                 }
             }
         }
@@ -273,42 +273,43 @@ impl<'n> Writer<'n> {
     }
 
     /// Guards what the operator in front has left on top. Says whether that is the guard of this operator, too.
-    fn pending(&mut self, edit: &mut Edit<'_>, operator: &Operator<'_>, nan: Nan) -> bool {
+    fn pending(&mut self, edit: &mut Edit<'_>, operator: &Operator<'_>, nan: Nan) -> Result<bool, Error> {
         let scalar = matches!(nan, Nan::F32 | Nan::F64);
         match operator {
             Operator::LocalSet { local_index } if !self.pooled && scalar => {
                 self.local(*local_index, nan).iter().for_each(|i| edit.after(i));
-                true
+                Ok(true)
             }
             Operator::LocalTee { local_index } if !self.pooled && scalar => {
                 self.top_and_local(*local_index, nan).iter().for_each(|i| edit.after(i));
-                true
+                Ok(true)
             }
             Operator::LocalSet { local_index } if !self.pooled => {
                 edit.before(&Instruction::LocalTee(*local_index));
                 self.top_and_local(*local_index, nan).iter().for_each(|i| edit.before(i));
-                false
+                Ok(false)
             }
             _ => {
-                if let Ok(temp) = self.temp(edit, nan.ty(), 0) {
-                    edit.before(&Instruction::LocalTee(temp));
-                    self.top_and_local(temp, nan).iter().for_each(|i| edit.before(i));
-                }
-                false
+                let temp = self.temp(edit, nan.ty(), 0)?;
+                edit.before(&Instruction::LocalTee(temp));
+                self.top_and_local(temp, nan).iter().for_each(|i| edit.before(i));
+                Ok(false)
             }
         }
     }
 
     /// Guards operands that are not on top, by way of locals.
-    fn several(&mut self, edit: &mut Edit<'_>, guards: &[(u32, Nan)], types: &[ValType]) {
+    fn several(&mut self, edit: &mut Edit<'_>, guards: &[(u32, Nan)], types: &[ValType]) -> Result<(), Error> {
         let deepest = guards.iter().map(|&(below, _)| below).max().unwrap_or(0);
         let mut spilled = Vec::new();
         let mut numbers: HashMap<ValType, u32> = HashMap::new();
         for &ty in types.iter().rev().take(deepest as usize + 1) {
             let number = numbers.entry(ty).or_insert(0);
             *number += 1;
-            let Ok(temp) = self.temp(edit, ty, *number) else { return };
-            spilled.push(temp);
+            spilled.push(self.temp(edit, ty, *number)?);
+        }
+        if spilled.len() <= deepest as usize {
+            return Err(Error::internal("a guard of an operand that is not there"));
         }
         spilled.iter().for_each(|&temp| edit.after(&Instruction::LocalSet(temp)));
         let wanted: HashMap<u32, Nan> = guards.iter().copied().collect();
@@ -318,5 +319,6 @@ impl<'n> Writer<'n> {
                 self.top_and_local(temp, nan).iter().for_each(|i| edit.after(i));
             }
         }
+        Ok(())
     }
 }
