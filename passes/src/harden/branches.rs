@@ -145,6 +145,7 @@ impl<'m> Walk<'_, 'm, '_> {
     }
 
     fn local_edge(&mut self, local: u32, from: Node, to: Node, placed: bool) {
+        self.spend(2);
         let site = match placed {
             true => Site::LocalBefore { position: self.position, local },
             false => Site::Nowhere,
