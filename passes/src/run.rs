@@ -14,17 +14,7 @@ pub struct Options {
 /// custom sections describe code by offset. A result that is not valid is an internal error that names
 /// the pass, if it can be told, and the function.
 pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>, Error> {
-    match kind(bytes) {
-        Kind::Relocatable => {
-            let message = "this module has a `linking` section: it is an object file, or linked with --emit-relocs";
-            return Err(Error::input(message).help("link it first: wbuild FILE.o -o FILE.wasm"));
-        }
-        Kind::DynamicLibrary => {
-            let message = "this module has a `dylink.0` section: it is a dynamic library, which passes cannot change";
-            return Err(Error::input(message).help("link it statically: wbuild FILE.o -o FILE.wasm"));
-        }
-        _ => {}
-    }
+    refuse_linkable(bytes)?;
     validate(bytes)?;
     let mut module = Module::parse(bytes)?;
     for pass in passes {
@@ -43,6 +33,21 @@ pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>,
         verify(&output, passes)?;
     }
     Ok(output)
+}
+
+/// Refuses object files and dynamic libraries: they are linked first.
+pub(crate) fn refuse_linkable(bytes: &[u8]) -> Result<(), Error> {
+    match kind(bytes) {
+        Kind::Relocatable => {
+            let message = "this module has a `linking` section: it is an object file, or linked with --emit-relocs";
+            Err(Error::input(message).help("link it first: wbuild FILE.o -o FILE.wasm"))
+        }
+        Kind::DynamicLibrary => {
+            let message = "this module has a `dylink.0` section: it is a dynamic library, which passes cannot change";
+            Err(Error::input(message).help("link it statically: wbuild FILE.o -o FILE.wasm"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn verify(output: &[u8], passes: &[&Pass]) -> Result<(), Error> {
