@@ -82,6 +82,12 @@ pub(super) struct Machine {
     pub changed: bool,
     /// Work done so far.
     pub work: u64,
+    /// States that are kept at labels and tries in this pass.
+    pub kept: u64,
+    /// States that are kept at the heads of loops, for all passes.
+    carried: u64,
+    /// How much may be done, and kept.
+    pub limits: (u64, u64),
     /// Whether each local has one state for the whole function.
     pub insensitive: bool,
     locals: Vec<Value>,
@@ -115,6 +121,11 @@ impl Machine {
         slot
     }
 
+    /// Whether too much was done or kept. What is known is then of no use, so nothing more is done.
+    pub fn is_exhausted(&self) -> bool {
+        self.work > self.limits.0 || self.kept + self.carried > self.limits.1
+    }
+
     /// Starts a pass over the function.
     pub fn begin(&mut self, results: usize) {
         self.stack.clear();
@@ -122,6 +133,7 @@ impl Machine {
         self.trail.clear();
         self.tries.clear();
         (self.mark, self.dead, self.changed, self.next_id, self.epoch) = (0, false, false, 0, 0);
+        self.kept = 0;
         self.position.fill(0);
         for slot in 0..self.locals.len() {
             let state = match (self.insensitive, self.locals.get(slot), self.initial.get(slot)) {
@@ -142,7 +154,7 @@ impl Machine {
     pub fn forget_flow(&mut self) {
         self.insensitive = true;
         self.loops.clear();
-        self.work = 0;
+        (self.work, self.carried) = (0, 0);
         for (local, &state) in self.locals.iter_mut().zip(&self.initial) {
             local.state = state;
         }
@@ -321,6 +333,9 @@ impl Machine {
     /// Takes a path to a label other than the function's, with what it carries.
     pub fn reach(&mut self, index: usize, values: &[Value]) {
         self.work += 1 + values.len() as u64;
+        if self.is_exhausted() {
+            return;
+        }
         let Some((mark, kind)) = self.frames.get(index).map(|frame| (frame.mark, frame.kind)) else { return };
         let slots = self.changed_since(mark);
         if let Kind::Loop(start) = kind {
@@ -333,7 +348,10 @@ impl Machine {
         for slot in slots {
             let Some(&value) = self.locals.get(slot as usize) else { continue };
             match joined.get(&slot) {
-                None => drop(joined.insert(slot, (value, 1))),
+                None => {
+                    self.kept += 1;
+                    joined.insert(slot, (value, 1));
+                }
                 Some(&(known, count)) => {
                     let value = self.join(known, value);
                     joined.insert(slot, (value, count + 1));
@@ -345,7 +363,10 @@ impl Machine {
             None => return,
         };
         let values = match known.is_empty() {
-            true => values.to_vec(),
+            true => {
+                self.kept += values.len() as u64;
+                values.to_vec()
+            }
             false => known.iter().zip(values).map(|(&a, &b)| self.join(a, b)).collect(),
         };
         if let Some(frame) = self.frames.get_mut(index) {
@@ -360,7 +381,7 @@ impl Machine {
             let Some(value) = self.locals.get(slot as usize) else { continue };
             // Even a state that is no news means that the local is another value in each round.
             let entry = known.locals.entry(slot).or_insert_with(|| {
-                self.changed = true;
+                (self.changed, self.carried) = (true, self.carried + 1);
                 (State::Bottom, 0)
             });
             self.changed |= update(entry, value.state);
@@ -479,6 +500,9 @@ impl Machine {
         }
         self.mark = mark;
         for (label, payload) in std::mem::take(&mut frame.catches) {
+            if self.is_exhausted() {
+                break;
+            }
             let thrown = &frame.thrown;
             let values: Vec<Value> = payload.iter().map(|&state| self.fresh(state)).collect();
             self.try_path(None, values, |machine, values| {

@@ -62,7 +62,9 @@ const UNMET: u32 = NOWHERE - 1;
 /// Locals below this are found by an index, the others by a hash.
 const NEAR: u32 = 4096;
 /// Work for each byte of a body, and for any function however small.
-const WORK: (u64, u64) = (256, 100_000);
+const WORK: (u64, u64) = (30, 1_000_000);
+/// The same of states that are kept at once.
+const KEPT: (u64, u64) = (8, 1_000_000);
 /// Passes over a function each of whose locals has one state.
 const PASSES: u32 = 12;
 
@@ -102,11 +104,12 @@ pub(super) fn follow(facts: &Facts<'_>, summaries: &[Summary], function: u32, al
         far: HashMap::new(),
         escapes: known.escapes,
     };
-    let limit = WORK.0 * body.bytes().len() as u64 + WORK.1;
+    let size = body.bytes().len() as u64;
+    walk.machine.limits = (WORK.0 * size + WORK.1, KEPT.0 * size + KEPT.1);
     let mut passes = 0;
     loop {
         let operators = reader.get_operators_reader()?;
-        match walk.pass(operators, ty.results().len(), limit)? {
+        match walk.pass(operators, ty.results().len())? {
             true if !walk.machine.changed => return Ok(walk.outcome),
             true if !walk.machine.insensitive || passes < PASSES => passes += 1,
             false if !walk.machine.insensitive => {
@@ -120,12 +123,7 @@ pub(super) fn follow(facts: &Facts<'_>, summaries: &[Summary], function: u32, al
 
 impl Walk<'_, '_> {
     /// One pass over the function; `false` if the work has become too much.
-    fn pass(
-        &mut self,
-        mut operators: wasmparser::OperatorsReader<'_>,
-        results: usize,
-        limit: u64,
-    ) -> Result<bool, Error> {
+    fn pass(&mut self, mut operators: wasmparser::OperatorsReader<'_>, results: usize) -> Result<bool, Error> {
         self.outcome = Outcome { results: vec![State::Bottom; results], ..Outcome::default() };
         self.machine.begin(results);
         (self.nested, self.index) = (0, 0);
@@ -134,7 +132,7 @@ impl Walk<'_, '_> {
             let operator = operators.read()?;
             self.index += 1;
             self.machine.work += 1;
-            if self.machine.work > limit {
+            if self.machine.is_exhausted() {
                 return Ok(false);
             }
             if self.machine.dead && !self.revives(&operator) {
@@ -145,7 +143,7 @@ impl Walk<'_, '_> {
                 return Ok(true);
             }
         }
-        Ok(true)
+        Ok(!self.machine.is_exhausted())
     }
 
     /// Whether an operator that cannot be reached still closes a block that can.
@@ -187,6 +185,7 @@ impl Walk<'_, '_> {
                 let (params, results) = self.block_type(*blockty)?;
                 let test = self.condition();
                 let entering = self.machine.top(params);
+                self.machine.kept += params as u64;
                 self.machine.push_frame(Kind::If, params, results, results);
                 if let Some(frame) = self.machine.frames.last_mut() {
                     (frame.params, frame.test) = (entering, test);
@@ -298,6 +297,7 @@ impl Walk<'_, '_> {
             }
             Operator::Call { function_index } => {
                 let results = self.call(*function_index, operator)?;
+                self.machine.work += results.len() as u64;
                 results.into_iter().for_each(|state| self.machine.push(state));
             }
             Operator::ReturnCall { function_index } => {
@@ -306,6 +306,7 @@ impl Walk<'_, '_> {
             }
             Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
                 let results = self.call_anything(*type_index, operator)?;
+                self.machine.work += results.len() as u64;
                 results.into_iter().for_each(|state| self.machine.push(state));
             }
             Operator::ReturnCallIndirect { type_index, .. } | Operator::ReturnCallRef { type_index } => {
