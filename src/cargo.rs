@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use wbuild_targets::Target;
 
 use crate::config::{self, Level, MALLOCS, Malloc, Memory};
+use crate::determinism::Hardening;
 use crate::error::{Error, Result};
 use crate::linker::{self, Settings};
 use crate::manifest::Kept;
@@ -63,6 +64,15 @@ pub struct Args {
     /// Fail where a module is larger
     #[arg(long, value_name = "SIZE")]
     size_limit: Option<String>,
+    /// Allow SIMD, and make it deterministic; the compiler is told by RUSTFLAGS="-C target-feature=+simd128"
+    #[arg(long)]
+    simd: bool,
+    /// The host is JavaScript: make floats canonical that come from it
+    #[arg(long)]
+    js_boundary: bool,
+    /// Leave to the engine what the specification leaves open
+    #[arg(long)]
+    no_deterministic: bool,
     /// Validate after every pass, so that an error names the pass
     #[arg(long)]
     verify_each: bool,
@@ -110,6 +120,7 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         words,
         level: effort,
         binaryen: args.binaryen.clone(),
+        hardening: (!args.no_deterministic).then_some(Hardening { simd: args.simd, js_boundary: args.js_boundary }),
         verify_each: args.verify_each,
         size_limit: args.size_limit.as_deref().map(settings::size).transpose()?,
     };

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
-use crate::{binaryen, build, cargo, linker, opt, run, toolchain, wat};
+use crate::{binaryen, build, cargo, determinism, linker, opt, run, toolchain, wat};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
     Opt(opt::Args),
+    Harden(determinism::Harden),
+    Check(determinism::Check),
     Run(run::Args),
     Cargo(cargo::Args),
     #[command(name = "wat2wasm")]
@@ -168,6 +170,11 @@ fn subcommand(words: &[OsString]) -> i32 {
         Subcommand::Cargo(args) => {
             cargo::command(&args, &kept, &Ui::new(Verbosity::Normal)).unwrap_or_else(|e| status(Err(e)))
         }
+        Subcommand::Harden(args) => {
+            let ui = Ui::new(args.verbosity());
+            status(determinism::harden_command(&args, &ui))
+        }
+        Subcommand::Check(args) => determinism::check_command(&args).unwrap_or_else(|e| status(Err(e))),
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
         Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),
         Subcommand::Toolchain(Toolchain { action }) => {

@@ -8,6 +8,7 @@ use wbuild_targets::Target;
 use crate::args::{self, Own, Token};
 use crate::binaryen;
 use crate::cargo::Profile;
+use crate::determinism::Hardening;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::settings::{self, Setting};
@@ -102,6 +103,8 @@ pub struct Config {
     /// The most bytes that the module may have.
     pub size_limit: Option<u64>,
     pub binaryen: binaryen::Tool,
+    /// `None` under --no-deterministic.
+    pub hardening: Option<Hardening>,
     pub verify_each: bool,
     pub dry_run: bool,
     pub verbosity: Verbosity,
@@ -341,6 +344,9 @@ struct Draft {
     no_default_libs: bool,
     standalone: bool,
     size_limit: Option<u64>,
+    no_deterministic: bool,
+    simd: bool,
+    js_boundary: bool,
     binaryen: binaryen::Tool,
     verify_each: bool,
     dry_run: bool,
@@ -484,13 +490,13 @@ impl Draft {
             Own::Malloc => self.malloc = Some(choose("--malloc", &value, MALLOCS)?),
             Own::MaxMemory => self.maximum = Some(settings::size(&value)?),
             Own::NoDefaultLibs => self.no_default_libs = true,
-            // Nothing is hardened yet, so this asks for what is already so.
-            Own::NoDeterministic => {}
+            Own::NoDeterministic => self.no_deterministic = true,
+            Own::JsBoundary => self.js_boundary = true,
             Own::NoEntry => self.no_entry = true,
             Own::NoStartFiles => self.no_start_files = true,
             Own::Quiet => self.verbosity = Verbosity::Quiet,
             Own::Reactor => self.reactor = true,
-            Own::Simd => self.compile_args.push("-msimd128".into()),
+            Own::Simd => self.simd = true,
             Own::SizeLimit => self.size_limit = Some(settings::size(&value)?),
             Own::StackLast => self.stack_last = true,
             Own::StackSize => self.stack = Some(settings::size(&value)?),
@@ -562,6 +568,7 @@ impl Draft {
             standalone: self.standalone,
             size_limit: self.size_limit,
             binaryen: self.binaryen,
+            hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
             dry_run: self.dry_run,
             verbosity: self.verbosity,
@@ -650,8 +657,6 @@ impl Draft {
                 Item::Source(other, _) | Item::Object(other) => return Err(alone(&source, &other)),
             }
         }
-        let simd = self.compile_args.iter().any(|arg| arg == "-msimd128");
-        self.compile_args.retain(|arg| arg != "-msimd128");
         if let Some(word) = self.compile_args.first().or(self.codegen_args.first()) {
             return Err(Error::usage(format!(
                 "{} is for a C compiler, and {} is Rust",
@@ -684,7 +689,7 @@ impl Draft {
             profile: Profile::new(self.level_given.then_some(self.level), kept),
             std: self.std,
             lto: self.lto(),
-            simd,
+            simd: self.simd,
             exports,
             export_all: self.export_all,
             memory,
@@ -704,6 +709,9 @@ impl Draft {
     }
 
     fn program(&mut self, target: &Target, debug: Debug) -> Result<Program> {
+        if self.simd {
+            self.compile_args.push("-msimd128".into());
+        }
         let cxx = self.items.iter().any(|i| matches!(i, Item::Source(_, l) if l.is_cxx()));
         let exceptions = ["-fexceptions", "-fcxx-exceptions", "-fwasm-exceptions"];
         self.compile_args.retain(|arg| arg.to_str() != Some("-fno-exceptions"));

@@ -11,6 +11,7 @@ pub mod c;
 pub mod cargo;
 pub mod cli;
 pub mod config;
+pub mod determinism;
 pub mod engine;
 pub mod error;
 pub mod exec;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Debug, Level};
+use crate::determinism::Hardening;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::pipeline::{self, Options, Origin};
@@ -32,6 +33,8 @@ pub struct Settings {
     pub level: Option<String>,
     /// `off`, `builtin` or a path.
     pub binaryen: Option<String>,
+    /// Kept SIMD, and a host that is JavaScript; `None` leaves the module to the engine.
+    pub hardening: Option<Hardening>,
     pub verify_each: bool,
     /// The most bytes that a module may have.
     pub size_limit: Option<u64>,
@@ -125,6 +128,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         level,
         debug,
         binaryen: settings.binaryen.as_deref().unwrap_or("builtin").parse().unwrap_or_default(),
+        hardening: settings.hardening,
         origin: Origin::Linked,
         verify_each: settings.verify_each,
     })

@@ -21,6 +21,8 @@ const KEYS: &[(&str, &str)] = &[
     ("level", "-O"),
     ("malloc", "--malloc"),
     ("max-memory", "--max-memory"),
+    ("no-deterministic", "--no-deterministic"),
+    ("simd", "--simd"),
     ("size-limit", "--size-limit"),
     ("stack-last", "--stack-last"),
     ("stack-size", "--stack-size"),
@@ -136,7 +138,7 @@ fn words(table: &Table, place: &Path) -> Result<Vec<OsString>> {
         let takes = |what: &str| {
             Error::usage(format!("{}: {key} = {value} is not {what}", place.display())).help(match *option {
                 "--export" => "exports = [\"add\", \"sub\"]",
-                "--export-all" | "--stack-last" => "true or false",
+                "--export-all" | "--stack-last" | "--no-deterministic" | "--simd" => "true or false",
                 "-O" => "level = \"z\"",
                 _ => "a string, as behind the option on the command line",
             })
@@ -149,8 +151,12 @@ fn words(table: &Table, place: &Path) -> Result<Vec<OsString>> {
                 }
             }
             ("--export", _) => return Err(takes("a list of names")),
-            ("--export-all" | "--stack-last", Value::Boolean(on)) => all.extend(on.then(|| option.into())),
-            ("--export-all" | "--stack-last", _) => return Err(takes("true or false")),
+            ("--export-all" | "--stack-last" | "--no-deterministic" | "--simd", Value::Boolean(on)) => {
+                all.extend(on.then(|| option.into()))
+            }
+            ("--export-all" | "--stack-last" | "--no-deterministic" | "--simd", _) => {
+                return Err(takes("true or false"));
+            }
             ("-O", Value::String(level)) => all.push(format!("-O{level}").into()),
             ("-O", Value::Integer(level)) => all.push(format!("-O{level}").into()),
             (_, Value::String(text)) => all.extend([option.into(), text.into()]),

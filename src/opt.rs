@@ -16,7 +16,7 @@ use crate::{output, wasm, wat};
 /// Optimize a finished module
 ///
 /// Exports and imports stay as they are, and the output is never larger than the input. Nothing is
-/// hardened.
+/// hardened: wbuild harden does that.
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "wbuild opt [OPTIONS] IN -o OUT\n       wbuild opt --list-passes")]
 pub struct Args {
@@ -85,6 +85,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
             _ => Debug::None,
         },
         binaryen: args.binaryen.parse().unwrap_or_default(),
+        hardening: None,
         origin: Origin::Opt,
         verify_each: args.verify_each,
     };

@@ -7,6 +7,7 @@ use wbuild_passes as passes;
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
 use crate::config::{Config, Debug, Level, Work};
+use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
 use crate::report::{Report, Timing};
 use crate::ui::Ui;
@@ -17,6 +18,8 @@ pub struct Options {
     pub level: Level,
     pub debug: Debug,
     pub binaryen: binaryen::Tool,
+    /// `None`: what the module does is left to the engine.
+    pub hardening: Option<Hardening>,
     pub origin: Origin,
     pub verify_each: bool,
 }
@@ -39,6 +42,8 @@ pub enum Stage {
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
     Binaryen(binaryen::Level, Reason),
+    /// Hardening and its proof. What it adds is no reason to leave it out.
+    Harden(Hardening, Reason),
 }
 
 /// A pass and why it stands where it stands.
@@ -53,6 +58,7 @@ impl Stage {
         match self {
             Stage::Passes(steps) => steps.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
             Stage::Binaryen(level, _) => format!("binaryen {}", level.flag()),
+            Stage::Harden(..) => "harden".to_string(),
         }
     }
 
@@ -60,7 +66,7 @@ impl Stage {
     pub fn steps(&self) -> Vec<(String, Reason)> {
         match self {
             Stage::Passes(steps) => steps.iter().map(|&(name, reason)| (name.to_string(), reason)).collect(),
-            Stage::Binaryen(_, reason) => vec![(self.name(), reason)],
+            Stage::Binaryen(_, reason) | Stage::Harden(_, reason) => vec![(self.name(), reason)],
         }
     }
 }
@@ -72,6 +78,7 @@ impl Options {
             level: config.level,
             debug: config.debug,
             binaryen: config.binaryen.clone(),
+            hardening: config.hardening,
             origin: match config.work {
                 Work::Program(_) | Work::Crate(_) => Origin::Linked,
                 Work::Module(..) => Origin::Finished,
@@ -89,7 +96,7 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let unused = if linked { "remove-unused-imports" } else { "remove-unused-module-elements" };
     // Nothing at -O0: it is for quick builds, and for DWARF that still fits the code.
     let optimize = options.level != Level::O0;
-    let (mut first, mut last): (Vec<Step>, Vec<Step>) = (Vec::new(), Vec::new());
+    let (mut first, mut second, mut last): (Vec<Step>, Vec<Step>, Vec<Step>) = Default::default();
     let mut binaryen = None;
     if linked {
         first.push((crate::runtime::SJLJ_PASS, "setjmp's imports become code, or nothing can run the module"));
@@ -98,9 +105,9 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         first.push((unused, "what is dead costs every later stage time"));
         binaryen = binaryen_level(options.level).filter(|_| options.binaryen != binaryen::Tool::Off);
         if binaryen.is_some() {
-            last.push((unused, "what Binaryen inlined everywhere is dead now, and so is what it used"));
+            second.push((unused, "what Binaryen inlined everywhere is dead now, and so is what it used"));
         }
-        last.push(("trim-data", "memory starts as zeros, so zeros at the ends of segments say nothing"));
+        second.push(("trim-data", "memory starts as zeros, so zeros at the ends of segments say nothing"));
         last.push(("shortest-encodings", "the linker pads numbers that it patched; last, when no index moves again"));
     }
     match (options.debug, options.origin) {
@@ -111,8 +118,15 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     }
     let binaryen = binaryen
         .map(|level| Stage::Binaryen(level, "within functions and across them; its result stays only if it is better"));
+    let why = "the same bits on every engine, and the proof; behind it nothing changes what instructions compute";
+    let harden = options.hardening.map(|hardening| Stage::Harden(hardening, why));
+    // With nothing between them, one reading of the module serves both.
+    if harden.is_none() {
+        second.append(&mut last);
+    }
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
-    passes(first).into_iter().chain(binaryen).chain(passes(last)).collect()
+    let stages = [passes(first), binaryen, passes(second), harden, passes(last)];
+    stages.into_iter().flatten().collect()
 }
 
 /// Runs `stages` over a module. `what` names it in messages.
@@ -127,7 +141,9 @@ pub fn run(
     // Its tool runs functions of the module that only describe, and deletes them; it must find them
     // as the compiler made them.
     if has_section(&module, |name| name == "__wasm_bindgen_unstable") {
-        ui.note(format!("{what} is left as it was linked, for wasm-bindgen; wbuild opt what that makes of it"));
+        ui.note(format!(
+            "{what} is left as it was linked, for wasm-bindgen; then wbuild opt and wbuild harden --js-boundary"
+        ));
         return Ok(module);
     }
     let had_dwarf = options.debug == Debug::Full && has_dwarf(&module);
@@ -144,6 +160,12 @@ pub fn run(
                 Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
+            Stage::Harden(hardening, _) => {
+                let hardened = determinism::run(what, &module, *hardening)?;
+                note = Some(hardened.summary());
+                report.hardened(hardened.json());
+                module = hardened.module;
+            }
         }
         report.stage(Timing { name: stage.name(), start, before: Some(before), after: Some(module.len()), note });
     }

@@ -23,6 +23,9 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     kept: Option<String>,
     hardened: bool,
+    /// What hardening did, where it ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardening: Option<serde_json::Value>,
     /// Why another run could come out otherwise; empty where it cannot.
     not_reproducible: Vec<String>,
     tools: Vec<Tool>,
@@ -69,8 +72,8 @@ impl Report {
             size: 0,
             sha256: String::new(),
             kept: None,
-            // Hardening is not built yet, and a report does not promise what was not done.
             hardened: false,
+            hardening: None,
             not_reproducible: Vec::new(),
             tools: Vec::new(),
             stages: Vec::new(),
@@ -88,6 +91,9 @@ impl Report {
     /// Takes over what a branch saw, under its name.
     pub fn take(&mut self, branch: Report, name: &str) {
         self.not_reproducible.extend(branch.not_reproducible);
+        // The last is the one that was kept, or as good: all of them were hardened, or none.
+        self.hardened |= branch.hardened;
+        self.hardening = branch.hardening.or(self.hardening.take());
         self.stages.extend(branch.stages.into_iter().map(|stage| Stage {
             name: if name.is_empty() { stage.name } else { format!("{name}: {}", stage.name) },
             ..stage
@@ -102,6 +108,12 @@ impl Report {
             size_after: timing.after,
             note: timing.note,
         });
+    }
+
+    /// The module is hardened; `what` says what that took.
+    pub fn hardened(&mut self, what: serde_json::Value) {
+        self.hardened = true;
+        self.hardening = Some(what);
     }
 
     pub fn tools(&mut self, tools: &[Tool]) {
