@@ -170,7 +170,9 @@ pub fn run(
         report.stage(Timing { name: stage.name(), start, before: Some(before), after: Some(module.len()), note });
     }
     if had_dwarf && !has_dwarf(&module) {
-        ui.note("DWARF was dropped, because optimizing changed the code that it describes; -O0 -g keeps it");
+        ui.note(
+            "DWARF was dropped, because the code that it describes was changed; -O0 -g --no-deterministic keeps it",
+        );
     }
     Ok(module)
 }

@@ -127,7 +127,8 @@ fn names_stay_with_g1_and_dwarf_with_g_where_code_is_as_it_was() {
     assert_eq!(custom(&build(folder.path(), &["hello.c"])), [""; 0]);
     assert_eq!(custom(&build(folder.path(), &["hello.c", "-g", "-s"])), [""; 0]);
     assert!(custom(&build(folder.path(), &["hello.c", "-g1"])).contains(&"name".to_string()));
-    let debug = custom(&build(folder.path(), &["hello.c", "-g", "-O0"]));
+    // Hardening changes code, too.
+    let debug = custom(&build(folder.path(), &["hello.c", "-g", "-O0", "--no-deterministic"]));
     assert!(debug.contains(&".debug_info".to_string()) && debug.contains(&"name".to_string()), "{debug:?}");
     for level in ["-O2", "-Oz"] {
         let output = wbuild(folder.path(), &["hello.c", "-g", level, "-o", "out.wasm"]);
@@ -214,7 +215,11 @@ fn setjmp_works_in_every_form() {
         build(folder.path(), &["a.c", level, "--exceptions=wasm"]);
         assert_eq!(run(folder.path(), &[]), "5\n", "{level} --exceptions=wasm");
         // The embedded engine does not run the old form; Node's does.
-        let text = wasmprinter::print_bytes(build(folder.path(), &["a.c", level, "--exceptions=wasm-legacy", "--no-deterministic"])).unwrap();
+        let text = wasmprinter::print_bytes(build(
+            folder.path(),
+            &["a.c", level, "--exceptions=wasm-legacy", "--no-deterministic"],
+        ))
+        .unwrap();
         assert!(text.contains("try ") && text.contains("catch"), "{level}: {text}");
     }
 }

@@ -3,6 +3,7 @@
 mod binaryen;
 mod build;
 mod cli;
+mod determinism;
 mod malloc;
 mod oracle;
 mod plan;

@@ -1,6 +1,6 @@
 ;;! passes: harden
 ;;! fires: yes
-;;! call: run(1, 2)
+;;! call: run(1)
 ;; A result below the top of the stack is guarded by way of locals.
 (module
   (memory (export "m") 1)
