@@ -7,6 +7,7 @@
 
 mod error;
 mod features;
+pub mod harden;
 mod kind;
 mod module;
 pub mod op;

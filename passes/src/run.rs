@@ -14,6 +14,36 @@ pub struct Options {
 /// custom sections describe code by offset. A result that is not valid is an internal error that names
 /// the pass, if it can be told, and the function.
 pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>, Error> {
+    let mut module = read(bytes)?;
+    for pass in passes {
+        (pass.run)(&mut module).map_err(|error| match error.blame {
+            // A pass may have its own demands on a module, and say that it does not meet them.
+            Blame::Input => Error { message: format!("pass `{}`: {}", pass.name, error.message), ..error },
+            Blame::Internal => blame(error, &[pass.name]),
+        })?;
+        if options.verify_each {
+            verify(&module.encode().map_err(|error| blame(error, &[pass.name]))?, &[pass.name])?;
+        }
+    }
+    let names: Vec<_> = passes.iter().map(|pass| pass.name).collect();
+    write(bytes, &module, &names)
+}
+
+/// Runs one function over a module as [`run`] runs a pass.
+pub(crate) fn around(
+    bytes: &[u8],
+    name: &'static str,
+    change: impl FnOnce(&mut Module<'_>) -> Result<(), Error>,
+) -> Result<Vec<u8>, Error> {
+    let mut module = read(bytes)?;
+    change(&mut module).map_err(|error| match error.blame {
+        Blame::Input => error,
+        Blame::Internal => blame(error, &[name]),
+    })?;
+    write(bytes, &module, &[name])
+}
+
+fn read(bytes: &[u8]) -> Result<Module<'_>, Error> {
     match kind(bytes) {
         Kind::Relocatable => {
             let message = "this module has a `linking` section: it is an object file, or linked with --emit-relocs";
@@ -26,17 +56,10 @@ pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>,
         _ => {}
     }
     validate(bytes)?;
-    let mut module = Module::parse(bytes)?;
-    for pass in passes {
-        (pass.run)(&mut module).map_err(|error| match error.blame {
-            // A pass may have its own demands on a module, and say that it does not meet them.
-            Blame::Input => Error { message: format!("pass `{}`: {}", pass.name, error.message), ..error },
-            Blame::Internal => blame(error, &[pass]),
-        })?;
-        if options.verify_each {
-            verify(&module.encode().map_err(|error| blame(error, &[pass]))?, &[pass])?;
-        }
-    }
+    Module::parse(bytes)
+}
+
+fn write(bytes: &[u8], module: &Module<'_>, passes: &[&str]) -> Result<Vec<u8>, Error> {
     let output = module.encode().map_err(|error| blame(error, passes))?;
     // What came out as it went in is as valid as it was.
     if output != bytes {
@@ -45,17 +68,17 @@ pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>,
     Ok(output)
 }
 
-fn verify(output: &[u8], passes: &[&Pass]) -> Result<(), Error> {
+fn verify(output: &[u8], passes: &[&str]) -> Result<(), Error> {
     validate(output)
         .map_err(|error| blame(Error { message: format!("invalid module: {}", error.message), ..error }, passes))
 }
 
 /// Turns any failure behind a validated input into our own, with the name of the pass.
-fn blame(error: Error, passes: &[&Pass]) -> Error {
+fn blame(error: Error, passes: &[&str]) -> Error {
     let who = match passes {
         [] => "the encoder".to_owned(),
-        [pass] => format!("pass `{}`", pass.name),
-        several => format!("one of the passes {}", several.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")),
+        [pass] => format!("pass `{pass}`"),
+        several => format!("one of the passes {}", several.join(", ")),
     };
     let help = match passes.len() {
         0 | 1 => "this is a bug in wbuild; please report it with the module",

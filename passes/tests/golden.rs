@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use wbuild_passes::{Options, Pass, find, run};
 
 /// Passes that replace what an engine may lack, and so may add code.
-const LOWERINGS: &[&str] = &["sjlj"];
+const LOWERINGS: &[&str] = &["sjlj", "harden"];
 
 struct Case {
     passes: Vec<&'static Pass>,

@@ -1,5 +1,6 @@
 //! The passes, one a file.
 
+mod harden;
 mod segments;
 mod shortest;
 mod sjlj;
@@ -27,6 +28,12 @@ pub(crate) const ALL: &[Pass] = &[
         name: "remove-unused-imports",
         summary: "the same, and remove imports that nothing needs (the host need not give them any more)",
         run: unused::imports,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "harden",
+        summary: "make NaN bits and growth the same on every engine; refuse threads and SIMD",
+        run: harden::run,
         debug_info: DebugInfo::Invalidates,
     },
     Pass {

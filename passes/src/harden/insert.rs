@@ -1,0 +1,313 @@
+//! Writing guards into bodies.
+//!
+//! A scalar's guard is `local.tee t; local.get t; f64.ne; if; NaN; local.set t; end; local.get t`: a branch that is
+//! never taken costs engines less than a select. Where the value is in a local anyway, that is `t`. In functions whose
+//! locals are not followed the guard is a `select`, which the analysis of the output understands there as well.
+
+use super::build::{List, constant};
+use super::graph::{Graph, Site, Type};
+use super::place::Guard;
+use super::solve::States;
+use super::state::{NAN32, NAN64, Shape, State};
+use crate::{ConstExpr, Edit, Error, FuncId, GlobalId, Module, TypeId, Types};
+use std::collections::HashMap;
+use wasm_encoder::{BlockType, Instruction};
+use wasmparser::{GlobalType, Operator, ValType};
+
+/// The NaNs that guards put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nan {
+    F32,
+    F64,
+    F32x4,
+    F64x2,
+}
+
+impl Nan {
+    const ALL: [Nan; 4] = [Nan::F32, Nan::F64, Nan::F32x4, Nan::F64x2];
+
+    fn of(ty: Type, state: State) -> Nan {
+        match (ty, state) {
+            (Type::F32, _) => Nan::F32,
+            (Type::F64, _) => Nan::F64,
+            (Type::V128, State::Made(Shape::F64x2) | State::Canon(Shape::F64x2)) => Nan::F64x2,
+            (Type::V128, _) => Nan::F32x4,
+        }
+    }
+
+    pub(super) fn ty(self) -> ValType {
+        match self {
+            Nan::F32 => ValType::F32,
+            Nan::F64 => ValType::F64,
+            Nan::F32x4 | Nan::F64x2 => ValType::V128,
+        }
+    }
+
+    fn bits(self) -> u128 {
+        match self {
+            Nan::F32 => NAN32.into(),
+            Nan::F64 => NAN64.into(),
+            Nan::F32x4 => u128::from(NAN32) * 0x1_0000_0001_0000_0001_0000_0001,
+            Nan::F64x2 => u128::from(NAN64) << 64 | u128::from(NAN64),
+        }
+    }
+
+    fn constant(self) -> Instruction<'static> {
+        match self {
+            Nan::F32 => Instruction::F32Const(wasm_encoder::Ieee32::new(NAN32)),
+            Nan::F64 => Instruction::F64Const(wasm_encoder::Ieee64::new(NAN64)),
+            Nan::F32x4 | Nan::F64x2 => Instruction::V128Const(self.bits() as i128),
+        }
+    }
+
+    /// How many bytes the constant takes in code.
+    fn size(self) -> usize {
+        match self {
+            Nan::F32 => 5,
+            Nan::F64 => 9,
+            Nan::F32x4 | Nan::F64x2 => 18,
+        }
+    }
+}
+
+/// Where guards take their NaNs from: a global, or code.
+pub(super) struct Nans([Option<GlobalId>; 4]);
+
+impl Nans {
+    fn get(&self, nan: Nan) -> Instruction<'static> {
+        let global = Nan::ALL.iter().zip(&self.0).find(|(of, _)| **of == nan).and_then(|(_, global)| *global);
+        global.map_or(nan.constant(), |global| Instruction::GlobalGet(global.0))
+    }
+
+    /// Chooses what is shorter for so many guards of each kind; may define globals.
+    pub(super) fn choose(module: &mut Module<'_>, counts: [usize; 4]) -> Nans {
+        let mut chosen = [None; 4];
+        for ((nan, count), slot) in Nan::ALL.into_iter().zip(counts).zip(&mut chosen) {
+            let cost = |global: usize| {
+                1 + if global < 128 {
+                    1
+                } else if global < 16384 {
+                    2
+                } else {
+                    3
+                }
+            };
+            let wanted = |global: &crate::Global<'_>| {
+                let init = global.source.defined().filter(|_| !global.ty.mutable);
+                global.ty.content_type == nan.ty()
+                    && init.and_then(constant).is_some_and(|(_, bits)| bits == nan.bits())
+            };
+            let existing = module.globals.iter().find(|(_, global)| wanted(global)).map(|(id, _)| id);
+            if let Some(id) = existing.filter(|id| cost(id.0 as usize) < nan.size()) {
+                *slot = Some(id);
+                continue;
+            }
+            let section = if module.globals.is_empty() { 3 } else { 0 };
+            if count * cost(module.globals.len()) + nan.size() + 3 + section < count * nan.size() {
+                let ty = GlobalType { content_type: nan.ty(), mutable: false, shared: false };
+                *slot = Some(module.add_global(ty, ConstExpr::new(&[nan.constant()])));
+            }
+        }
+        Nans(chosen)
+    }
+}
+
+/// The kinds of all guards, in their order.
+pub(super) fn kinds(graph: &Graph, states: &States, guards: &[Guard]) -> Vec<Nan> {
+    let kind = |guard: &Guard| {
+        let ty = graph.value(guard.node).map_or(Type::F64, |value| value.ty);
+        Nan::of(ty, states.of(guard.node))
+    };
+    guards.iter().map(kind).collect()
+}
+
+/// How many guards of each kind there are.
+pub(super) fn counts(kinds: &[Nan]) -> [usize; 4] {
+    Nan::ALL.map(|nan| kinds.iter().filter(|kind| **kind == nan).count())
+}
+
+/// Writes the guards of one function into its body.
+pub(super) fn insert(
+    module: &Module<'_>,
+    function: FuncId,
+    guards: &[(Site, Nan)],
+    nans: &Nans,
+    pooled: bool,
+) -> Result<Option<Vec<u8>>, Error> {
+    let mut at: HashMap<u32, Here> = HashMap::new();
+    for &(site, nan) in guards {
+        match site {
+            Site::Nowhere => {}
+            Site::LocalBefore { position, local } => at.entry(position).or_default().before.push((local, nan)),
+            Site::LocalAfter { position, local } => at.entry(position).or_default().after.push((local, nan)),
+            Site::Stack { position, below } => at.entry(position).or_default().stack.push((below, nan)),
+        }
+    }
+    let mut writer = Writer { nans, pooled, temps: HashMap::new() };
+    let mut blocks = Vec::new();
+    let mut pending: Option<Nan> = None;
+    module.edit(function, |operator, edit| {
+        let here = at.get(&(edit.position as u32));
+        let mut handled = false;
+        if let Some(nan) = pending.take() {
+            handled = writer.pending(edit, operator, nan);
+        }
+        if let Some(here) = here {
+            here.before.iter().for_each(|&(local, nan)| writer.local(local, nan).iter().for_each(|i| edit.before(i)));
+            here.after.iter().for_each(|&(local, nan)| writer.local(local, nan).iter().for_each(|i| edit.after(i)));
+            match (here.stack.as_slice(), operator) {
+                ([], _) => {}
+                _ if handled => {}
+                (&[(0, nan)], Operator::LocalGet { local_index } | Operator::LocalTee { local_index }) => {
+                    writer.top_and_local(*local_index, nan).iter().for_each(|i| edit.after(i));
+                }
+                (&[(0, nan)], _) => pending = Some(nan),
+                (several, _) => {
+                    let types = given(module, operator, blocks.last());
+                    writer.several(edit, several, types.types());
+                }
+            }
+        }
+        match operator {
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                blocks.push(*blockty)
+            }
+            Operator::TryTable { try_table } => blocks.push(try_table.ty),
+            Operator::End => {
+                blocks.pop();
+            }
+            _ => {}
+        }
+        Ok(())
+    })
+}
+
+/// Guards around one operator.
+#[derive(Default)]
+struct Here {
+    before: Vec<(u32, Nan)>,
+    after: Vec<(u32, Nan)>,
+    stack: Vec<(u32, Nan)>,
+}
+
+/// What is on top of the stack behind an operator that gives several operands, inside of its block if it opens one.
+fn given<'m>(module: &'m Module<'_>, operator: &'m Operator<'_>, block: Option<&wasmparser::BlockType>) -> List<'m> {
+    let results =
+        |types: &'m Types, ty: u32| types.function(TypeId(ty)).map_or(List::Many(&[]), |ty| List::Many(ty.results()));
+    let of_block =
+        |ty: Option<&wasmparser::BlockType>| ty.map_or((List::Many(&[]), List::Many(&[])), |&ty| List::of(module, ty));
+    match operator {
+        Operator::Call { function_index } => {
+            module.function_type(FuncId(*function_index)).map_or(List::Many(&[]), |ty| List::Many(ty.results()))
+        }
+        Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+            results(&module.types, *type_index)
+        }
+        Operator::TypedSelectMulti { tys } => List::Many(tys),
+        Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+            of_block(Some(blockty)).0
+        }
+        Operator::TryTable { try_table } => of_block(Some(&try_table.ty)).0,
+        Operator::Else => of_block(block).0,
+        Operator::End => of_block(block).1,
+        _ => List::Many(&[]),
+    }
+}
+
+struct Writer<'n> {
+    nans: &'n Nans,
+    pooled: bool,
+    /// Locals of guards, by type and number.
+    temps: HashMap<(ValType, u32), u32>,
+}
+
+impl Writer<'_> {
+    fn temp(&mut self, edit: &mut Edit<'_>, ty: ValType, number: u32) -> Result<u32, Error> {
+        if let Some(&local) = self.temps.get(&(ty, number)) {
+            return Ok(local);
+        }
+        let encoded = wasm_encoder::ValType::try_from(ty);
+        let local = edit.local(encoded.map_err(|_| Error::internal("a type that cannot be written"))?);
+        self.temps.insert((ty, number), local);
+        Ok(local)
+    }
+
+    /// With a value on top of the stack that is in a local, makes the top exact.
+    fn top_and_local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
+        let (get, set) = (Instruction::LocalGet(local), Instruction::LocalSet(local));
+        let nan_here = self.nans.get(nan);
+        match nan {
+            Nan::F32x4 => vec![nan_here, get.clone(), get, Instruction::F32x4Eq, Instruction::V128Bitselect],
+            Nan::F64x2 => vec![nan_here, get.clone(), get, Instruction::F64x2Eq, Instruction::V128Bitselect],
+            _ if self.pooled => {
+                let equal = if nan == Nan::F32 { Instruction::F32Eq } else { Instruction::F64Eq };
+                vec![nan_here, get.clone(), get, equal, Instruction::Select]
+            }
+            _ => {
+                let differ = if nan == Nan::F32 { Instruction::F32Ne } else { Instruction::F64Ne };
+                let branch = Instruction::If(BlockType::Empty);
+                vec![get.clone(), differ, branch, nan_here, set, Instruction::End, get]
+            }
+        }
+    }
+
+    /// Makes what is in a local exact.
+    fn local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
+        let mut code = vec![Instruction::LocalGet(local)];
+        code.extend(self.top_and_local(local, nan));
+        if let Some(Instruction::LocalGet(_)) = code.last() {
+            code.pop();
+        } else {
+            code.push(Instruction::LocalSet(local));
+        }
+        code
+    }
+
+    /// Guards what the operator in front has left on top. Says whether that is the guard of this operator, too.
+    fn pending(&mut self, edit: &mut Edit<'_>, operator: &Operator<'_>, nan: Nan) -> bool {
+        let scalar = matches!(nan, Nan::F32 | Nan::F64);
+        match operator {
+            Operator::LocalSet { local_index } if !self.pooled && scalar => {
+                self.local(*local_index, nan).iter().for_each(|i| edit.after(i));
+                true
+            }
+            Operator::LocalTee { local_index } if !self.pooled && scalar => {
+                self.top_and_local(*local_index, nan).iter().for_each(|i| edit.after(i));
+                true
+            }
+            Operator::LocalSet { local_index } if !self.pooled => {
+                edit.before(&Instruction::LocalTee(*local_index));
+                self.top_and_local(*local_index, nan).iter().for_each(|i| edit.before(i));
+                false
+            }
+            _ => {
+                if let Ok(temp) = self.temp(edit, nan.ty(), 0) {
+                    edit.before(&Instruction::LocalTee(temp));
+                    self.top_and_local(temp, nan).iter().for_each(|i| edit.before(i));
+                }
+                false
+            }
+        }
+    }
+
+    /// Guards operands that are not on top, by way of locals.
+    fn several(&mut self, edit: &mut Edit<'_>, guards: &[(u32, Nan)], types: &[ValType]) {
+        let deepest = guards.iter().map(|&(below, _)| below).max().unwrap_or(0);
+        let mut spilled = Vec::new();
+        let mut numbers: HashMap<ValType, u32> = HashMap::new();
+        for &ty in types.iter().rev().take(deepest as usize + 1) {
+            let number = numbers.entry(ty).or_insert(0);
+            *number += 1;
+            let Ok(temp) = self.temp(edit, ty, *number) else { return };
+            spilled.push(temp);
+        }
+        spilled.iter().for_each(|&temp| edit.after(&Instruction::LocalSet(temp)));
+        let wanted: HashMap<u32, Nan> = guards.iter().copied().collect();
+        for (below, &temp) in spilled.iter().enumerate().rev() {
+            edit.after(&Instruction::LocalGet(temp));
+            if let Some(&nan) = wanted.get(&(below as u32)) {
+                self.top_and_local(temp, nan).iter().for_each(|i| edit.after(i));
+            }
+        }
+    }
+}
