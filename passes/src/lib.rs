@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+pub mod check;
 mod error;
 mod features;
 pub mod harden;

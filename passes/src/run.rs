@@ -44,17 +44,7 @@ pub(crate) fn around(
 }
 
 fn read(bytes: &[u8]) -> Result<Module<'_>, Error> {
-    match kind(bytes) {
-        Kind::Relocatable => {
-            let message = "this module has a `linking` section: it is an object file, or linked with --emit-relocs";
-            return Err(Error::input(message).help("link it first: wbuild FILE.o -o FILE.wasm"));
-        }
-        Kind::DynamicLibrary => {
-            let message = "this module has a `dylink.0` section: it is a dynamic library, which passes cannot change";
-            return Err(Error::input(message).help("link it statically: wbuild FILE.o -o FILE.wasm"));
-        }
-        _ => {}
-    }
+    refuse_linkable(bytes)?;
     validate(bytes)?;
     Module::parse(bytes)
 }
@@ -66,6 +56,21 @@ fn write(bytes: &[u8], module: &Module<'_>, passes: &[&str]) -> Result<Vec<u8>, 
         verify(&output, passes)?;
     }
     Ok(output)
+}
+
+/// Refuses object files and dynamic libraries: they are linked first.
+pub(crate) fn refuse_linkable(bytes: &[u8]) -> Result<(), Error> {
+    match kind(bytes) {
+        Kind::Relocatable => {
+            let message = "this module has a `linking` section: it is an object file, or linked with --emit-relocs";
+            Err(Error::input(message).help("link it first: wbuild FILE.o -o FILE.wasm"))
+        }
+        Kind::DynamicLibrary => {
+            let message = "this module has a `dylink.0` section: it is a dynamic library, which passes cannot change";
+            Err(Error::input(message).help("link it statically: wbuild FILE.o -o FILE.wasm"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn verify(output: &[u8], passes: &[&str]) -> Result<(), Error> {
