@@ -72,16 +72,62 @@ pub fn fresh(operator: &Op<'_>) -> Result<Option<Shape>, Error> {
         return Ok(None);
     }
     Ok(Some(match operator {
-        Op::F32Ceil | Op::F32Floor | Op::F32Trunc | Op::F32Nearest | Op::F32Sqrt | Op::F32Add | Op::F32Sub
-        | Op::F32Mul | Op::F32Div | Op::F32Min | Op::F32Max | Op::F32DemoteF64 => Shape::F32,
-        Op::F64Ceil | Op::F64Floor | Op::F64Trunc | Op::F64Nearest | Op::F64Sqrt | Op::F64Add | Op::F64Sub
-        | Op::F64Mul | Op::F64Div | Op::F64Min | Op::F64Max | Op::F64PromoteF32 => Shape::F64,
-        Op::F32x4Ceil | Op::F32x4Floor | Op::F32x4Trunc | Op::F32x4Nearest | Op::F32x4Sqrt | Op::F32x4Add
-        | Op::F32x4Sub | Op::F32x4Mul | Op::F32x4Div | Op::F32x4Min | Op::F32x4Max | Op::F32x4DemoteF64x2Zero
-        | Op::F32x4RelaxedMadd | Op::F32x4RelaxedNmadd | Op::F32x4RelaxedMin | Op::F32x4RelaxedMax => Shape::F32x4,
-        Op::F64x2Ceil | Op::F64x2Floor | Op::F64x2Trunc | Op::F64x2Nearest | Op::F64x2Sqrt | Op::F64x2Add
-        | Op::F64x2Sub | Op::F64x2Mul | Op::F64x2Div | Op::F64x2Min | Op::F64x2Max | Op::F64x2PromoteLowF32x4
-        | Op::F64x2RelaxedMadd | Op::F64x2RelaxedNmadd | Op::F64x2RelaxedMin | Op::F64x2RelaxedMax => Shape::F64x2,
+        Op::F32Ceil
+        | Op::F32Floor
+        | Op::F32Trunc
+        | Op::F32Nearest
+        | Op::F32Sqrt
+        | Op::F32Add
+        | Op::F32Sub
+        | Op::F32Mul
+        | Op::F32Div
+        | Op::F32Min
+        | Op::F32Max
+        | Op::F32DemoteF64 => Shape::F32,
+        Op::F64Ceil
+        | Op::F64Floor
+        | Op::F64Trunc
+        | Op::F64Nearest
+        | Op::F64Sqrt
+        | Op::F64Add
+        | Op::F64Sub
+        | Op::F64Mul
+        | Op::F64Div
+        | Op::F64Min
+        | Op::F64Max
+        | Op::F64PromoteF32 => Shape::F64,
+        Op::F32x4Ceil
+        | Op::F32x4Floor
+        | Op::F32x4Trunc
+        | Op::F32x4Nearest
+        | Op::F32x4Sqrt
+        | Op::F32x4Add
+        | Op::F32x4Sub
+        | Op::F32x4Mul
+        | Op::F32x4Div
+        | Op::F32x4Min
+        | Op::F32x4Max
+        | Op::F32x4DemoteF64x2Zero
+        | Op::F32x4RelaxedMadd
+        | Op::F32x4RelaxedNmadd
+        | Op::F32x4RelaxedMin
+        | Op::F32x4RelaxedMax => Shape::F32x4,
+        Op::F64x2Ceil
+        | Op::F64x2Floor
+        | Op::F64x2Trunc
+        | Op::F64x2Nearest
+        | Op::F64x2Sqrt
+        | Op::F64x2Add
+        | Op::F64x2Sub
+        | Op::F64x2Mul
+        | Op::F64x2Div
+        | Op::F64x2Min
+        | Op::F64x2Max
+        | Op::F64x2PromoteLowF32x4
+        | Op::F64x2RelaxedMadd
+        | Op::F64x2RelaxedNmadd
+        | Op::F64x2RelaxedMin
+        | Op::F64x2RelaxedMax => Shape::F64x2,
         // What the table does not know may make anything.
         other => return Err(Error::input(format!("chaos does not know {other:?}"))),
     }))

@@ -6,6 +6,7 @@
 
 pub mod chaos;
 pub mod guards;
+pub mod judge;
 pub mod numbers;
 pub mod observe;
 pub mod random;

@@ -89,7 +89,10 @@ impl Observed {
                 return Verdict::Inconclusive;
             }
             if a != b {
-                return Verdict::Different(format!("{}: {:?} {:?}, not {:?} {:?}", a.call, b.host, b.end, a.host, a.end));
+                return Verdict::Different(format!(
+                    "{}: {:?} {:?}, not {:?} {:?}",
+                    a.call, b.host, b.end, a.host, a.end
+                ));
             }
         }
         if self.output != other.output {

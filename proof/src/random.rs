@@ -2,8 +2,8 @@
 //! which does little else than arithmetic that ends in something visible.
 
 mod code;
-mod operators;
 mod module;
+mod operators;
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, InstructionKind, InstructionKinds};
@@ -13,7 +13,7 @@ use crate::numbers::Numbers;
 pub use module::floats;
 
 /// How many rounds of loops and calls a call into a module of wasm-smith's has before it traps.
-pub(crate) const STEPS: u32 = 50;
+pub(crate) const STEPS: u32 = 100;
 
 /// The export that holds how many rounds are left: filled up again before every call, or the first call would
 /// leave nothing to the others.
@@ -53,7 +53,7 @@ pub fn smith(seed: u64, simd: bool) -> Option<Vec<u8>> {
         max_data_segments: 2,
         max_element_segments: 2,
         // Traps end much; without them more is computed.
-        disallow_traps: !numbers.one_in(4),
+        disallow_traps: !numbers.one_in(8),
         simd_enabled: simd,
         relaxed_simd_enabled: simd && numbers.one_in(2),
         gc_enabled: false,

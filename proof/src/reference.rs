@@ -12,9 +12,15 @@ use crate::observe::{End, Kind, Observed, Step, Value, hash, value};
 use crate::random::{STEPS, STEPS_LEFT};
 use crate::wasi::{Answer, Wasi};
 
+/// What a call may take; a program takes what it takes.
+const FUEL: u64 = 100_000;
+/// How much more a module may take that does the same with more instructions.
+const SLACK: u64 = 20;
+
 /// A compiled module.
 pub struct Subject {
     module: Module,
+    changed: bool,
 }
 
 /// How exported functions are called.
@@ -37,12 +43,23 @@ pub fn engine() -> Engine {
     let mut config = wasmi::Config::default();
     config.wasm_multi_memory(true).wasm_memory64(true).wasm_simd(true).wasm_relaxed_simd(true);
     config.wasm_tail_call(true).wasm_extended_const(true).wasm_wide_arithmetic(true);
+    config.consume_fuel(true);
     Engine::new(&config)
 }
 
 impl Subject {
-    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Subject, String> {
-        Module::new(engine, bytes).map(|module| Subject { module }).map_err(|e| e.to_string())
+    /// A module as it came.
+    pub fn original(engine: &Engine, bytes: &[u8]) -> Result<Subject, String> {
+        Subject::new(engine, bytes, false)
+    }
+
+    /// A module that should do the same as an original.
+    pub fn changed(engine: &Engine, bytes: &[u8]) -> Result<Subject, String> {
+        Subject::new(engine, bytes, true)
+    }
+
+    fn new(engine: &Engine, bytes: &[u8], changed: bool) -> Result<Subject, String> {
+        Module::new(engine, bytes).map(|module| Subject { module, changed }).map_err(|e| e.to_string())
     }
 
     /// Calls every exported function, on one instance. `seed` is that of the chaos, if the module is under it. An
@@ -50,6 +67,7 @@ impl Subject {
     pub fn call_exports(&self, calls: Calls, seed: Option<u64>) -> Result<Observed, String> {
         let (mut store, instance) = self.instantiate(Wasi::default(), seed)?;
         let mut observed = Observed::default();
+        let fuel = if self.changed { FUEL * SLACK } else { FUEL };
         let functions: Vec<(String, Func)> = instance
             .exports(&store)
             .filter_map(|export| Some((export.name().to_string(), export.into_func()?)))
@@ -65,6 +83,7 @@ impl Subject {
                 if let Some(left) = steps_left {
                     left.set(&mut store, Val::I32(STEPS as i32)).map_err(|e| e.to_string())?;
                 }
+                store.set_fuel(fuel).map_err(|e| e.to_string())?;
                 let end = match function.call(&mut store, &given, &mut results) {
                     Ok(()) => End::Returned(results.iter().map(see).collect()),
                     Err(e) => end(&e),
@@ -100,6 +119,7 @@ impl Subject {
 
     fn instantiate(&self, wasi: Wasi, seed: Option<u64>) -> Result<(Store<Host>, Instance), String> {
         let mut store = Store::new(self.module.engine(), Host { wasi, calls: Vec::new(), count: 0 });
+        store.set_fuel(u64::MAX / 2).map_err(|e| e.to_string())?;
         let mut linker = Linker::new(store.engine());
         for import in self.module.imports() {
             let (module, name) = (import.module().to_string(), import.name().to_string());
@@ -130,9 +150,7 @@ impl Subject {
                     let given = val(value(kind(ty.content()), &mut Numbers::new(7)), ty.content());
                     Extern::Global(Global::new(&mut store, given, ty.mutability()))
                 }
-                ExternType::Memory(ty) => {
-                    Extern::Memory(Memory::new(&mut store, *ty).map_err(|e| e.to_string())?)
-                }
+                ExternType::Memory(ty) => Extern::Memory(Memory::new(&mut store, *ty).map_err(|e| e.to_string())?),
                 ExternType::Table(ty) => {
                     let null = match ty.element() {
                         wasmi::RefType::Func => Ref::Func(Nullable::Null),

@@ -89,7 +89,8 @@ impl<'a> Body<'a> {
         let more = numbers.below(4);
         locals.extend((0..more).map(|_| T::random(numbers, world.simd)));
         let labels = vec![Some(signature.results.clone())];
-        let size = 60 + numbers.below(160) as i32;
+        // Small ones too: what they find is easily understood.
+        let size = if numbers.one_in(2) { 6 + numbers.below(40) } else { 60 + numbers.below(160) } as i32;
         Body { world, numbers, code: Vec::new(), signature, locals, counters: Vec::new(), labels, loops: 0, size }
     }
 
@@ -114,7 +115,8 @@ impl<'a> Body<'a> {
     }
 
     pub fn local(&mut self, ty: T) -> u32 {
-        let fitting: Vec<u32> = (0..).zip(&self.locals).filter(|(n, t)| **t == ty && !self.counters.contains(n)).map(|(n, _)| n).collect();
+        let fitting: Vec<u32> =
+            (0..).zip(&self.locals).filter(|(n, t)| **t == ty && !self.counters.contains(n)).map(|(n, _)| n).collect();
         match fitting.is_empty() || self.numbers.one_in(12) {
             true => self.new_local(ty),
             false => *self.numbers.pick(&fitting),
@@ -186,7 +188,8 @@ impl<'a> Body<'a> {
         match self.numbers.below(6) {
             0 => self.constant(ty),
             1 => {
-                let globals: Vec<u32> = (0..).zip(GLOBALS).filter(|(n, t)| *n != FUEL && *t == ty).map(|g| g.0).collect();
+                let globals: Vec<u32> =
+                    (0..).zip(GLOBALS).filter(|(n, t)| *n != FUEL && *t == ty).map(|g| g.0).collect();
                 match globals.is_empty() {
                     true => self.constant(ty),
                     false => {
@@ -259,8 +262,7 @@ impl<'a> Body<'a> {
             0 => self.statement(),
             1 => {
                 self.condition(1);
-                let targets: Vec<u32> =
-                    (0..self.labels.len() as u32).filter(|n| self.takes(*n, ty)).collect();
+                let targets: Vec<u32> = (0..self.labels.len() as u32).filter(|n| self.takes(*n, ty)).collect();
                 let list: Vec<u32> = (0..self.numbers.below(4)).map(|_| *self.numbers.pick(&targets)).collect();
                 // What follows is never reached.
                 self.emit([I::BrTable(list.into(), 0)]);
@@ -319,7 +321,9 @@ impl<'a> Body<'a> {
             .filter(|id| gives(&self.world.functions[*id as usize]) && (!indirect || self.world.table.contains(id)))
             .collect();
         if fitting.is_empty() {
-            return if let Some(ty) = wanted { self.operator(ty, depth) };
+            return if let Some(ty) = wanted {
+                self.operator(ty, depth)
+            };
         }
         let id = *self.numbers.pick(&fitting);
         let signature = self.world.functions[id as usize].clone();

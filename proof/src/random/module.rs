@@ -45,7 +45,7 @@ pub fn floats(seed: u64, simd: bool) -> Vec<u8> {
     let mut numbers = Numbers::new(seed);
     let host = Signature { params: vec![T::F64, T::F32], results: vec![T::F64] };
     let mut world = World { simd, functions: vec![host.clone()], types: vec![host], table: Vec::new() };
-    let count = 2 + numbers.below(4) as u32;
+    let count = 1 + numbers.below(5) as u32;
     for _ in 0..count {
         let mut list = |least: u64, most: u64| {
             (0..least + numbers.below(most - least + 1)).map(|_| T::random(&mut numbers, simd)).collect::<Vec<_>>()

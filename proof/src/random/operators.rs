@@ -5,33 +5,89 @@ use wbuild_passes::wasm_encoder::Instruction as I;
 use super::code::{Body, T};
 
 const F64_BINARY: [I<'static>; 12] = [
-    I::F64Add, I::F64Add, I::F64Sub, I::F64Sub, I::F64Mul, I::F64Mul, I::F64Div, I::F64Div, I::F64Min, I::F64Max,
-    I::F64Copysign, I::F64Sub,
+    I::F64Add,
+    I::F64Add,
+    I::F64Sub,
+    I::F64Sub,
+    I::F64Mul,
+    I::F64Mul,
+    I::F64Div,
+    I::F64Div,
+    I::F64Min,
+    I::F64Max,
+    I::F64Copysign,
+    I::F64Sub,
 ];
 const F32_BINARY: [I<'static>; 12] = [
-    I::F32Add, I::F32Add, I::F32Sub, I::F32Sub, I::F32Mul, I::F32Mul, I::F32Div, I::F32Div, I::F32Min, I::F32Max,
-    I::F32Copysign, I::F32Sub,
+    I::F32Add,
+    I::F32Add,
+    I::F32Sub,
+    I::F32Sub,
+    I::F32Mul,
+    I::F32Mul,
+    I::F32Div,
+    I::F32Div,
+    I::F32Min,
+    I::F32Max,
+    I::F32Copysign,
+    I::F32Sub,
 ];
-const F64_UNARY: [I<'static>; 9] = [
-    I::F64Sqrt, I::F64Sqrt, I::F64Neg, I::F64Neg, I::F64Abs, I::F64Ceil, I::F64Floor, I::F64Trunc, I::F64Nearest,
-];
-const F32_UNARY: [I<'static>; 9] = [
-    I::F32Sqrt, I::F32Sqrt, I::F32Neg, I::F32Neg, I::F32Abs, I::F32Ceil, I::F32Floor, I::F32Trunc, I::F32Nearest,
-];
+const F64_UNARY: [I<'static>; 9] =
+    [I::F64Sqrt, I::F64Sqrt, I::F64Neg, I::F64Neg, I::F64Abs, I::F64Ceil, I::F64Floor, I::F64Trunc, I::F64Nearest];
+const F32_UNARY: [I<'static>; 9] =
+    [I::F32Sqrt, I::F32Sqrt, I::F32Neg, I::F32Neg, I::F32Abs, I::F32Ceil, I::F32Floor, I::F32Trunc, I::F32Nearest];
 const F64_COMPARE: [I<'static>; 6] = [I::F64Eq, I::F64Ne, I::F64Lt, I::F64Gt, I::F64Le, I::F64Ge];
 const F32_COMPARE: [I<'static>; 6] = [I::F32Eq, I::F32Ne, I::F32Lt, I::F32Gt, I::F32Le, I::F32Ge];
 const I32_BINARY: [I<'static>; 6] = [I::I32Add, I::I32Sub, I::I32Mul, I::I32And, I::I32Xor, I::I32LtS];
 const I64_BINARY: [I<'static>; 5] = [I::I64Add, I::I64Sub, I::I64Mul, I::I64And, I::I64Xor];
 const V_BINARY: [I<'static>; 27] = [
-    I::F32x4Add, I::F32x4Sub, I::F32x4Mul, I::F32x4Div, I::F32x4Min, I::F32x4Max, I::F32x4PMin, I::F32x4PMax,
-    I::F64x2Add, I::F64x2Sub, I::F64x2Mul, I::F64x2Div, I::F64x2Min, I::F64x2Max, I::F64x2PMin, I::F64x2PMax,
-    I::F32x4Eq, I::F64x2Lt, I::F32x4Ne, I::I32x4Add, I::I64x2Sub, I::V128And, I::V128Or, I::V128Xor, I::V128AndNot,
-    I::I8x16Swizzle, I::I16x8Mul,
+    I::F32x4Add,
+    I::F32x4Sub,
+    I::F32x4Mul,
+    I::F32x4Div,
+    I::F32x4Min,
+    I::F32x4Max,
+    I::F32x4PMin,
+    I::F32x4PMax,
+    I::F64x2Add,
+    I::F64x2Sub,
+    I::F64x2Mul,
+    I::F64x2Div,
+    I::F64x2Min,
+    I::F64x2Max,
+    I::F64x2PMin,
+    I::F64x2PMax,
+    I::F32x4Eq,
+    I::F64x2Lt,
+    I::F32x4Ne,
+    I::I32x4Add,
+    I::I64x2Sub,
+    I::V128And,
+    I::V128Or,
+    I::V128Xor,
+    I::V128AndNot,
+    I::I8x16Swizzle,
+    I::I16x8Mul,
 ];
 const V_UNARY: [I<'static>; 18] = [
-    I::F32x4Sqrt, I::F32x4Neg, I::F32x4Abs, I::F32x4Ceil, I::F32x4Nearest, I::F64x2Sqrt, I::F64x2Neg, I::F64x2Abs,
-    I::F64x2Floor, I::F64x2Trunc, I::F32x4DemoteF64x2Zero, I::F64x2PromoteLowF32x4, I::F32x4ConvertI32x4S,
-    I::F64x2ConvertLowI32x4U, I::I32x4TruncSatF32x4S, I::V128Not, I::I32x4Neg, I::I64x2ExtendLowI32x4S,
+    I::F32x4Sqrt,
+    I::F32x4Neg,
+    I::F32x4Abs,
+    I::F32x4Ceil,
+    I::F32x4Nearest,
+    I::F64x2Sqrt,
+    I::F64x2Neg,
+    I::F64x2Abs,
+    I::F64x2Floor,
+    I::F64x2Trunc,
+    I::F32x4DemoteF64x2Zero,
+    I::F64x2PromoteLowF32x4,
+    I::F32x4ConvertI32x4S,
+    I::F64x2ConvertLowI32x4U,
+    I::I32x4TruncSatF32x4S,
+    I::V128Not,
+    I::I32x4Neg,
+    I::I64x2ExtendLowI32x4S,
 ];
 
 impl Body<'_> {
@@ -93,7 +149,9 @@ impl Body<'_> {
             (T::I32, _) if self.world.simd => {
                 self.of(T::V, depth, &[I::I32x4ExtractLane(2), I::V128AnyTrue, I::I8x16Bitmask, I::I64x2AllTrue]);
             }
-            (T::I64, 5..=7) => self.of(T::F64, depth, &[I::I64ReinterpretF64, I::I64ReinterpretF64, I::I64TruncSatF64U]),
+            (T::I64, 5..=7) => {
+                self.of(T::F64, depth, &[I::I64ReinterpretF64, I::I64ReinterpretF64, I::I64TruncSatF64U])
+            }
             (T::I64, _) => self.of(T::I32, depth, &[I::I64ExtendI32S, I::I64ExtendI32U]),
             (T::V, 5) => self.of(T::F64, depth, &[I::F64x2Splat]),
             (T::V, 6) => self.of(T::F32, depth, &[I::F32x4Splat]),
@@ -134,6 +192,12 @@ impl Body<'_> {
 
     fn three(&mut self, depth: u32) {
         (0..3).for_each(|_| self.expression(T::V, depth.min(2)));
-        self.push(&[I::V128Bitselect, I::F32x4RelaxedMadd, I::F64x2RelaxedMadd, I::F64x2RelaxedNmadd, I::I32x4RelaxedLaneselect]);
+        self.push(&[
+            I::V128Bitselect,
+            I::F32x4RelaxedMadd,
+            I::F64x2RelaxedMadd,
+            I::F64x2RelaxedNmadd,
+            I::I32x4RelaxedLaneselect,
+        ]);
     }
 }
