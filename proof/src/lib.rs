@@ -7,10 +7,12 @@
 pub mod chaos;
 pub mod guards;
 pub mod judge;
+pub mod loops;
 pub mod numbers;
 pub mod observe;
 pub mod random;
 pub mod reference;
+pub mod second;
 pub mod wasi;
 
 pub use chaos::chaos;

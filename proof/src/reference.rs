@@ -7,15 +7,16 @@ use wasmi::{
 };
 
 use crate::chaos::{STATE, state};
+use crate::loops::without_parameters;
 use crate::numbers::Numbers;
 use crate::observe::{End, Kind, Observed, Step, Value, hash, value};
 use crate::random::{STEPS, STEPS_LEFT};
 use crate::wasi::{Answer, Wasi};
 
 /// What a call may take; a program takes what it takes.
-const FUEL: u64 = 100_000;
+pub const FUEL: u64 = 100_000;
 /// How much more a module may take that does the same with more instructions.
-const SLACK: u64 = 20;
+pub const SLACK: u64 = 20;
 
 /// A compiled module.
 pub struct Subject {
@@ -39,11 +40,11 @@ struct Host {
 }
 
 /// The engine, with every feature that it has.
-pub fn engine() -> Engine {
+pub fn engine(fuel: bool) -> Engine {
     let mut config = wasmi::Config::default();
     config.wasm_multi_memory(true).wasm_memory64(true).wasm_simd(true).wasm_relaxed_simd(true);
     config.wasm_tail_call(true).wasm_extended_const(true).wasm_wide_arithmetic(true);
-    config.consume_fuel(true);
+    config.consume_fuel(fuel);
     Engine::new(&config)
 }
 
@@ -59,6 +60,7 @@ impl Subject {
     }
 
     fn new(engine: &Engine, bytes: &[u8], changed: bool) -> Result<Subject, String> {
+        let bytes = without_parameters(bytes).map_err(|e| e.to_string())?;
         Module::new(engine, bytes).map(|module| Subject { module, changed }).map_err(|e| e.to_string())
     }
 
@@ -119,7 +121,8 @@ impl Subject {
 
     fn instantiate(&self, wasi: Wasi, seed: Option<u64>) -> Result<(Store<Host>, Instance), String> {
         let mut store = Store::new(self.module.engine(), Host { wasi, calls: Vec::new(), count: 0 });
-        store.set_fuel(u64::MAX / 2).map_err(|e| e.to_string())?;
+        // An engine that does not count has none to set.
+        let _ = store.set_fuel(u64::MAX / 2);
         let mut linker = Linker::new(store.engine());
         for import in self.module.imports() {
             let (module, name) = (import.module().to_string(), import.name().to_string());

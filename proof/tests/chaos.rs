@@ -9,9 +9,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wbuild_passes::harden;
-use wbuild_proof::judge::{Judgement, judge};
+use wbuild_proof::judge::{Judge, Judgement, Way};
 use wbuild_proof::random;
-use wbuild_proof::reference::{self, Calls};
+use wbuild_proof::reference::Calls;
 
 /// A generator, how many of its modules are tried, and of how many the NaNs must matter.
 struct Family {
@@ -53,19 +53,23 @@ fn number(variable: &str) -> Option<u64> {
 }
 
 fn try_all(family: &Family) {
-    let engine = reference::engine();
+    let judge = Judge::new(true).unwrap();
     let seeds = number("WBUILD_CHAOS_SEEDS").unwrap_or(family.seeds);
     let options = harden::Options { simd: true, ..harden::Options::default() };
     let one = |module: u64| {
         let Some(bytes) = (family.make)(module) else { return Judgement::Skipped("not generated".to_string()) };
         let calls = Calls { rounds: 2, seed: module };
-        judge(&engine, &bytes, &options, seeds, &|subject, seed| subject.call_exports(calls, seed))
+        judge.judge(&bytes, &options, seeds, Way::Exports(calls))
     };
     if let Some(module) = number("WBUILD_CHAOS_MODULE") {
         let judgement = one(module);
         if let Some(bytes) = (family.make)(module) {
             let path = format!("{}/{}-{module}.wasm", env!("CARGO_TARGET_TMPDIR"), family.name);
-            std::fs::write(&path, bytes).unwrap();
+            std::fs::write(&path, &bytes).unwrap();
+            if let Ok((hardened, _)) = harden::harden(&bytes, &options) {
+                std::fs::write(path.replace(".wasm", ".hardened.wasm"), &hardened).unwrap();
+                std::fs::write(path.replace(".wasm", ".chaos.wasm"), wbuild_proof::chaos(&hardened, 0).unwrap()).unwrap();
+            }
             println!("{path}");
         }
         println!("{}, module {module}: {judgement:?}", family.name);
@@ -74,7 +78,7 @@ fn try_all(family: &Family) {
     let wanted = number("WBUILD_CHAOS_MODULES");
     let count = wanted.unwrap_or(family.count);
     let (mut held, mut sensitive, mut guards) = (0u64, 0u64, 0u64);
-    let (mut skipped, mut failures) = (BTreeMap::<String, u64>::new(), Vec::new());
+    let (mut skipped, mut disputed, mut failures) = (BTreeMap::<String, u64>::new(), Vec::new(), Vec::new());
     for (module, judgement) in in_parallel(count, one) {
         match judgement {
             Judgement::Held { sensitive: matters, guards: inserted } => {
@@ -82,6 +86,7 @@ fn try_all(family: &Family) {
                 sensitive += u64::from(matters);
                 guards += u64::from(inserted);
             }
+            Judgement::Disputed(why) => disputed.push(format!("module {module}: {why}")),
             Judgement::Skipped(why) => *skipped.entry(why.chars().take(40).collect()).or_default() += 1,
             Judgement::Failed(why) => {
                 let size = (family.make)(module).map_or(0, |bytes| bytes.len());
@@ -93,7 +98,8 @@ fn try_all(family: &Family) {
         "{}: {held} held under {seeds} seeds, {sensitive} of them change unhardened, {guards} guards",
         family.name
     );
-    println!("  skipped: {skipped:?}");
+    println!("  skipped: {skipped:?}; wasmi against wasmtime: {}", disputed.len());
+    disputed.iter().take(3).for_each(|why| println!("  {why:.300}"));
     // The smallest ones are the most easily understood.
     failures.sort();
     let shown = failures.iter().take(10).map(|(_, why)| why.as_str()).collect::<Vec<_>>().join("\n");
