@@ -95,7 +95,8 @@ fn shortest_encodings_of_short_modules_are_the_same_size_or_smaller_and_valid() 
 #[test]
 fn every_pass_gives_valid_modules_that_are_not_larger_and_that_it_then_leaves_alone() {
     for_each_module(1000, |seed, bytes| {
-        for pass in registry() {
+        // Hardening refuses what it does not know, and adds code: it has its own such test.
+        for pass in registry().iter().filter(|pass| pass.name != "harden") {
             let once = run(bytes, &[pass], &Options::default());
             let once = once.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
             assert!(once.len() <= bytes.len(), "seed {seed}, {}: {} became {}", pass.name, bytes.len(), once.len());

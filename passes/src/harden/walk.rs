@@ -229,7 +229,7 @@ impl<'w, 'm, 'a> Walk<'w, 'm, 'a> {
 
     /// A new value that stands nowhere yet.
     pub(super) fn value(&mut self, kind: Kind, ty: Type, inputs: [Node; 2]) -> Node {
-        self.spend(1);
+        self.spend(3);
         let value = Value { kind, ty, function: self.function, home: Site::Nowhere, depth: self.depth, inputs };
         self.builder.graph.add(value)
     }
@@ -274,7 +274,7 @@ impl<'w, 'm, 'a> Walk<'w, 'm, 'a> {
     /// Lets a value move into another.
     pub(super) fn edge(&mut self, operand: Operand, to: Node) {
         if operand.node != NONE && to != NONE {
-            self.spend(1);
+            self.spend(2);
             let site = Site::Stack { position: operand.position, below: operand.below };
             self.builder.graph.edge(operand.node, to, site, self.depth);
         }
