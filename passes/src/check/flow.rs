@@ -36,34 +36,34 @@ pub(super) enum Kind {
 /// An open block.
 #[derive(Debug)]
 pub(super) struct Frame {
-    pub kind: Kind,
+    pub(super) kind: Kind,
     /// How high the stack is below its parameters.
-    pub height: usize,
+    pub(super) height: usize,
     /// How many values a branch to it carries.
-    pub arity: usize,
+    pub(super) arity: usize,
     /// How many results it has.
-    pub results: usize,
+    pub(super) results: usize,
     /// Where the trail stood at its entry.
-    mark: usize,
+    pub(super) mark: usize,
     /// How many paths have come to its end.
-    reached: u32,
+    pub(super) reached: u32,
     /// Locals that were changed on some of those paths, joined, and on how many.
-    joined: BTreeMap<u32, (Value, u32)>,
+    pub(super) joined: BTreeMap<u32, (Value, u32)>,
     /// The results, joined.
-    values: Vec<Value>,
+    pub(super) values: Vec<Value>,
     /// The parameters, for the `else` of an `if`.
-    pub params: Vec<Value>,
+    pub(super) params: Vec<Value>,
     /// What the condition of an `if` tests.
-    pub test: Option<Test>,
+    pub(super) test: Option<Test>,
     /// Of a try: labels, with the payloads that go there.
-    pub catches: Vec<(u32, Vec<State>)>,
+    pub(super) catches: Vec<(u32, Vec<State>)>,
     /// Of a try: what was assigned to locals in it.
-    thrown: BTreeMap<u32, State>,
+    pub(super) thrown: BTreeMap<u32, State>,
 }
 
 /// What comes back to the head of a loop; it outlives a pass.
 #[derive(Debug, Default)]
-struct Loop {
+pub(super) struct Loop {
     locals: BTreeMap<u32, (State, u32)>,
     params: Vec<(State, u32)>,
 }
@@ -74,37 +74,37 @@ const UPDATES: u32 = 3;
 /// The state of the abstract machine in one function.
 #[derive(Debug, Default)]
 pub(super) struct Machine {
-    pub stack: Vec<Value>,
-    pub frames: Vec<Frame>,
+    pub(super) stack: Vec<Value>,
+    pub(super) frames: Vec<Frame>,
     /// Whether the point is never reached.
-    pub dead: bool,
+    pub(super) dead: bool,
     /// Whether a state at a loop's head, or of a local in general, has changed: then another pass is needed.
-    pub changed: bool,
+    pub(super) changed: bool,
     /// Work done so far.
-    pub work: u64,
+    pub(super) work: u64,
     /// States that are kept at labels and tries in this pass.
-    pub kept: u64,
+    pub(super) kept: u64,
     /// States that are kept at the heads of loops, for all passes.
-    carried: u64,
+    pub(super) carried: u64,
     /// How much may be done, and kept.
-    pub limits: (u64, u64),
+    pub(super) limits: (u64, u64),
     /// Whether each local has one state for the whole function.
-    pub insensitive: bool,
-    locals: Vec<Value>,
+    pub(super) insensitive: bool,
+    pub(super) locals: Vec<Value>,
     /// Where in the trail each local was replaced last, plus one.
-    position: Vec<usize>,
-    initial: Vec<State>,
-    trail: Vec<(u32, Value, usize)>,
-    mark: usize,
-    tries: Vec<usize>,
-    loops: BTreeMap<usize, Loop>,
-    next_id: u32,
-    stamp: Vec<u32>,
-    stamps: u32,
+    pub(super) position: Vec<usize>,
+    pub(super) initial: Vec<State>,
+    pub(super) trail: Vec<(u32, Value, usize)>,
+    pub(super) mark: usize,
+    pub(super) tries: Vec<usize>,
+    pub(super) loops: BTreeMap<usize, Loop>,
+    pub(super) next_id: u32,
+    pub(super) stamp: Vec<u32>,
+    pub(super) stamps: u32,
     /// Without regard to flow: how often each local's state has changed, and when its id was set.
-    updates: Vec<u32>,
-    epochs: Vec<u32>,
-    epoch: u32,
+    pub(super) updates: Vec<u32>,
+    pub(super) epochs: Vec<u32>,
+    pub(super) epoch: u32,
 }
 
 impl Machine {
@@ -239,7 +239,7 @@ impl Machine {
         *epoch = self.epoch;
     }
 
-    fn set(&mut self, slot: u32, value: Value) {
+    pub(super) fn set(&mut self, slot: u32, value: Value) {
         let (Some(local), Some(position)) = (self.locals.get_mut(slot as usize), self.position.get_mut(slot as usize))
         else {
             return;
@@ -251,7 +251,7 @@ impl Machine {
         *local = value;
     }
 
-    fn undo(&mut self, mark: usize) {
+    pub(super) fn undo(&mut self, mark: usize) {
         while self.trail.len() > mark {
             let Some((slot, value, before)) = self.trail.pop() else { return };
             if let (Some(local), Some(position)) =
@@ -391,7 +391,7 @@ impl Machine {
         }
     }
 
-    fn join(&mut self, a: Value, b: Value) -> Value {
+    pub(super) fn join(&mut self, a: Value, b: Value) -> Value {
         let state = if a.state == b.state { a.state.settled() } else { a.state.join(b.state) };
         let from = if a.from == b.from { a.from } else { NOWHERE };
         match a.id == b.id {
@@ -447,106 +447,6 @@ impl Machine {
             self.stack.truncate(height);
         }
         self.dead = false;
-    }
-
-    /// The locals are those of some point in the innermost try.
-    pub fn have_thrown(&mut self) {
-        let Some(frame) = self.frames.last_mut() else { return };
-        let thrown = std::mem::take(&mut frame.thrown);
-        self.apply(&thrown);
-        if let Some(frame) = self.frames.last_mut() {
-            frame.thrown = thrown;
-        }
-    }
-
-    fn apply(&mut self, thrown: &BTreeMap<u32, State>) {
-        self.work += thrown.len() as u64;
-        for (&slot, &state) in thrown {
-            let entering = self.get_local(slot).state;
-            let value = self.fresh(entering.join(state));
-            self.set(slot, value);
-        }
-    }
-
-    /// Closes the innermost block, which is not the function's. What arrives at its end was not counted yet if the
-    /// point is alive. `branch` takes a path to a label.
-    pub fn close(&mut self, mut branch: impl FnMut(&mut Machine, u32, &[Value])) {
-        self.epoch += 1;
-        let Some(index) = self.frames.len().checked_sub(1) else { return };
-        let Some((simple, results)) = self.frames.get(index).map(|frame| {
-            let simple = frame.reached == 0 && frame.catches.is_empty() && frame.kind != Kind::If;
-            (simple || matches!(frame.kind, Kind::Loop(_)), frame.results)
-        }) else {
-            return;
-        };
-        if !simple && !self.dead {
-            let values = self.top(results);
-            self.reach(index, &values);
-        }
-        if let Some(frame) = self.frames.last()
-            && frame.kind == Kind::If
-        {
-            // Without an `else` the parameters are the results.
-            let (params, test) = (frame.params.clone(), frame.test);
-            self.rewind();
-            let test = test.filter(|test| test.holds_for_nan);
-            self.try_path(test.as_ref(), params, |machine, values| machine.reach(index, values));
-        }
-        let Some(mut frame) = self.frames.pop() else { return };
-        let mark = self.frames.last().map_or(0, |outer| outer.mark);
-        let alive = !self.dead;
-        if !simple {
-            self.undo(frame.mark);
-        }
-        self.mark = mark;
-        for (label, payload) in std::mem::take(&mut frame.catches) {
-            if self.is_exhausted() {
-                break;
-            }
-            let thrown = &frame.thrown;
-            let values: Vec<Value> = payload.iter().map(|&state| self.fresh(state)).collect();
-            self.try_path(None, values, |machine, values| {
-                if !machine.insensitive {
-                    machine.apply(thrown);
-                }
-                branch(machine, label, values);
-            });
-        }
-        if frame.kind == Kind::Try {
-            self.tries.pop();
-            self.pass_on(std::mem::take(&mut frame.thrown));
-        }
-        if simple {
-            self.dead = !alive;
-            return self.stack.truncate(if alive { self.stack.len() } else { frame.height });
-        }
-        self.stack.truncate(frame.height);
-        self.dead = frame.reached == 0;
-        if self.dead {
-            return;
-        }
-        self.work += frame.joined.len() as u64;
-        for (&slot, &(value, count)) in &frame.joined {
-            let value = match self.locals.get(slot as usize) {
-                Some(&entering) if count < frame.reached => self.join(value, entering),
-                _ => value,
-            };
-            self.set(slot, value);
-        }
-        self.stack.append(&mut frame.values);
-    }
-
-    /// What was assigned in a try was assigned in the one around it, too.
-    fn pass_on(&mut self, mut inner: BTreeMap<u32, State>) {
-        let Some(outer) = self.tries.last().and_then(|&index| self.frames.get_mut(index)) else { return };
-        if inner.len() > outer.thrown.len() {
-            std::mem::swap(&mut inner, &mut outer.thrown);
-        }
-        self.work += inner.len() as u64;
-        for (slot, state) in inner {
-            let known = outer.thrown.entry(slot).or_insert(State::Bottom);
-            *known = known.join(state);
-        }
     }
 }
 

@@ -26,6 +26,7 @@
 //! interpretation" (1977), for fixed points and widening; Wegman and Zadeck's optimistic propagation for calls.
 
 mod calls;
+mod close;
 mod compute;
 mod depth;
 mod facts;
@@ -34,6 +35,7 @@ mod growth;
 mod host;
 mod operation;
 mod report;
+mod seen;
 mod value;
 mod vector;
 mod walk;
