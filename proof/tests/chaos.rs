@@ -68,7 +68,8 @@ fn try_all(family: &Family) {
             std::fs::write(&path, &bytes).unwrap();
             if let Ok((hardened, _)) = harden::harden(&bytes, &options) {
                 std::fs::write(path.replace(".wasm", ".hardened.wasm"), &hardened).unwrap();
-                std::fs::write(path.replace(".wasm", ".chaos.wasm"), wbuild_proof::chaos(&hardened, 0).unwrap()).unwrap();
+                std::fs::write(path.replace(".wasm", ".chaos.wasm"), wbuild_proof::chaos(&hardened, 0).unwrap())
+                    .unwrap();
             }
             println!("{path}");
         }

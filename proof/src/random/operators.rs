@@ -192,12 +192,6 @@ impl Body<'_> {
 
     fn three(&mut self, depth: u32) {
         (0..3).for_each(|_| self.expression(T::V, depth.min(2)));
-        self.push(&[
-            I::V128Bitselect,
-            I::F32x4RelaxedMadd,
-            I::F64x2RelaxedMadd,
-            I::F64x2RelaxedNmadd,
-            I::I32x4RelaxedLaneselect,
-        ]);
+        self.push(&[I::V128Bitselect, I::I32x4RelaxedLaneselect]);
     }
 }
