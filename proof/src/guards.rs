@@ -1,0 +1,1 @@
+//! Guards one by one: what a hardened module is without one of them.
