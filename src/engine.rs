@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 pub enum Profile {
     /// A user's program: optimized code, stopped by the clock if at all.
     Run,
+    /// The same under the specification's deterministic profile, at the engine's price: what hardening
+    /// gives to any engine.
+    RunDeterministic,
     /// Comparing two modules: the specification's deterministic profile (canonical NaNs, one
     /// answer from relaxed SIMD), bounded by fuel, quick to compile.
     Compare,
@@ -64,7 +67,9 @@ pub fn engine(profile: Profile) -> Result<Engine> {
     config.wasm_threads(true);
     config.shared_memory(true);
     match profile {
-        Profile::Run => {
+        Profile::Run | Profile::RunDeterministic => {
+            config.cranelift_nan_canonicalization(profile == Profile::RunDeterministic);
+            config.relaxed_simd_deterministic(profile == Profile::RunDeterministic);
             config.cranelift_opt_level(OptLevel::Speed);
             config.epoch_interruption(true);
             config.max_wasm_stack(STACK);

@@ -45,6 +45,10 @@ pub struct Args {
     /// The most that each of its memories may grow to, such as 64MB
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub max_memory: Option<u64>,
+    /// Have the engine decide what the specification leaves open, for a module that is not hardened
+    /// (float code then takes about three times as long)
+    #[arg(long)]
+    pub deterministic: bool,
     /// The module, .wasm or .wat, or - for standard input
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
@@ -63,6 +67,8 @@ pub struct Options {
     pub dirs: Vec<(PathBuf, String)>,
     pub timeout: Option<Duration>,
     pub max_memory: Option<u64>,
+    /// NaNs and relaxed SIMD as the deterministic profile has them.
+    pub deterministic: bool,
     pub stdio: Stdio,
 }
 
@@ -154,6 +160,7 @@ pub fn command(args: &Args) -> Result<Ended> {
         dirs: dirs.collect(),
         timeout: args.timeout,
         max_memory: args.max_memory,
+        deterministic: args.deterministic,
         stdio: Stdio::Inherit,
     };
     let finished =
@@ -222,7 +229,8 @@ impl Program {
         if bytes.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
             return Err(Error::build("this is a component, and run takes core modules").help("wasmtime run FILE"));
         }
-        let engine = engine::engine(Profile::Run)?;
+        let profile = if options.deterministic { Profile::RunDeterministic } else { Profile::Run };
+        let engine = engine::engine(profile)?;
         let module = Module::new(&engine, bytes).map_err(|e| invalid(&e))?;
         let mut wasi = WasiCtxBuilder::new();
         wasi.args(&options.args).envs(&options.env);
