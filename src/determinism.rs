@@ -140,7 +140,7 @@ pub fn harden_command(args: &Harden, ui: &Ui) -> Result<()> {
     let start = Instant::now();
     let (name, before) = read(&args.input)?;
     let hardening = Hardening { simd: args.simd, js_boundary: args.js_boundary };
-    let hardened = run(&name, &before, hardening)?;
+    let hardened = run(&name, &before, hardening).map_err(|error| no_module(&name, &before, error))?;
     ui.say(&hardened.summary());
     let sizes = (Some(before.len()), Some(hardened.module.len()));
     report.stage(Timing { name: "harden".into(), start, before: sizes.0, after: sizes.1, note: None });
@@ -174,7 +174,8 @@ pub struct Check {
 pub fn check_command(args: &Check) -> Result<i32> {
     let (name, module) = read(&args.input)?;
     let options = check::Options { js_boundary: args.js_boundary };
-    let certificate = check::check(&module, &options).map_err(|error| pipeline::explain(error, &name))?;
+    let certificate =
+        check::check(&module, &options).map_err(|error| no_module(&name, &module, pipeline::explain(error, &name)))?;
     let text = if args.json {
         let sources: Vec<Value> = certificate.sources.iter().map(source_json).collect();
         let all = json!({ "file": name, "verdict": verdict(certificate.verdict), "sources": sources });
@@ -197,8 +198,13 @@ fn read(input: &Path) -> Result<(String, Vec<u8>)> {
         wbuild_passes::Kind::Text => wat::parse(input, bytes)?,
         _ => bytes,
     };
-    wasm::check(&name, &module)?;
     Ok((name, module))
+}
+
+/// What is wrong with a file that is no valid module, in the words that every subcommand has for it; else `error`.
+/// Hardening and checking validate by themselves, and a second time only looks twice where the first failed.
+fn no_module(name: &str, bytes: &[u8], error: Error) -> Error {
+    wasm::check(name, bytes).err().unwrap_or(error)
 }
 
 /// The certificate as people read it.
