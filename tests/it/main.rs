@@ -3,6 +3,7 @@
 mod binaryen;
 mod build;
 mod cli;
+mod hardened;
 mod oracle;
 mod plan;
 mod programs;
