@@ -1,16 +1,21 @@
-/* Runs lua/floats.lua, which is in the program, so that it needs no files. */
+/* Runs a script that is in the program, so that it needs no files: lua/floats.lua unless SCRIPT names another. */
 #include <stdio.h>
 
 #include "lauxlib.h"
 #include "lua.h"
 #include "lualib.h"
 
+#ifndef SCRIPT
+#define SCRIPT "../lua/floats.lua"
+#endif
+
 static const char script[] = {
-#embed "../lua/floats.lua"
+#embed SCRIPT
 };
 
 static const luaL_Reg libraries[] = {
-    {LUA_GNAME, luaopen_base}, {LUA_TABLIBNAME, luaopen_table}, {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math}, {NULL, NULL},
+    {LUA_GNAME, luaopen_base},          {LUA_COLIBNAME, luaopen_coroutine}, {LUA_TABLIBNAME, luaopen_table},
+    {LUA_STRLIBNAME, luaopen_string}, {LUA_MATHLIBNAME, luaopen_math},    {NULL, NULL},
 };
 
 int main(void) {

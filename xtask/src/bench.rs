@@ -13,9 +13,9 @@ use serde_json::Value;
 use xtask::programs;
 use xtask::shell::{self, Result};
 
-use crate::bench_rust;
 use crate::demo::report;
 use crate::setup::{self, Machine, Program};
+use crate::{bench_determinism, bench_rust};
 
 const NEEDED: &[Program] =
     &[Program { name: "wasm-opt", package: "binaryen" }, Program { name: "emcc", package: "emscripten" }];
@@ -50,6 +50,9 @@ pub fn bench(words: &[OsString]) -> Result<()> {
     }
     if wanted("rust") {
         gates.extend(bench_rust::rust(&machine, folder.path(), settings.runs)?);
+    }
+    if wanted("determinism") {
+        gates.extend(bench_determinism::determinism(folder.path(), settings.runs)?);
     }
     println!("\n{:<58} {:>9} {:>9}", "gate", "measured", "limit");
     for gate in &gates {

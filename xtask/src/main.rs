@@ -8,6 +8,7 @@ use xtask::shell::{self, Result};
 use setup::Extent;
 
 mod bench;
+mod bench_determinism;
 mod bench_rust;
 mod demo;
 mod setup;
@@ -19,7 +20,7 @@ usage: cargo xtask COMMAND
   demo    set up, build testdata/c/hello.c at -O3, run it, and print size and times
   test    set up and run every test; what follows goes to cargo test
   bench   set up and measure the gates; --check fails where one is missed, --runs N (default 9),
-          --only hello,sqlite,rust
+          --only hello,sqlite,rust,determinism
   spec    the specification's testsuite at every level, in full
   fuzz    random modules through random passes and Binaryen; how many may follow (default 100000)
   lint    rustfmt and clippy

@@ -117,6 +117,20 @@ pub fn lua_floats() -> Result<Program> {
     Ok(Program { name: "lua-floats", args: Vec::new(), files: Vec::new(), ..program })
 }
 
+/// Lua at work, for measuring. It needs no files.
+pub fn lua_at_work() -> Result<Program> {
+    let mut program = lua_floats()?;
+    program.flags.push("-DSCRIPT=\"../lua/work.lua\"".to_string());
+    Ok(Program { name: "lua-at-work", ..program })
+}
+
+/// zlib at work, for measuring. It needs no files.
+pub fn zlib_at_work() -> Result<Program> {
+    let mut program = zlib()?;
+    program.sources[0] = shell::root().join("testdata/c/zlib_at_work.c");
+    Ok(Program { name: "zlib-at-work", args: Vec::new(), files: Vec::new(), ..program })
+}
+
 /// SQLite on floats at their edges.
 pub fn sqlite_floats() -> Result<Program> {
     let mut program = sqlite()?;
