@@ -78,3 +78,26 @@ fn kernels_do_not_show_which_nans_were_made() {
     let missing: Vec<_> = EDGES.iter().filter(|edge| !sensitive.contains(edge)).collect();
     assert!(missing.is_empty(), "chaos changes nothing in these unhardened, so they prove nothing: {missing:?}");
 }
+
+#[test]
+fn every_guard_of_every_kernel_is_missed_when_it_is_gone() {
+    let judge = Judge::new(false).unwrap();
+    let options = harden::Options::default();
+    let found = in_parallel(&all_kernels(), |name| {
+        let original = kernel(name);
+        let (hardened, report) = judge::hardened(&original, &options).unwrap();
+        let (all, unmissed) = judge.unmissed_guards(&original, &hardened, 5, Way::Program(&[name])).unwrap();
+        // Each that was inserted is found.
+        assert!(all >= report.guards_inserted() as usize, "{name}: {all} of {}", report.guards_inserted());
+        (all, unmissed)
+    });
+    let all: usize = found.iter().map(|(all, _)| all).sum();
+    let unmissed: Vec<String> = all_kernels()
+        .iter()
+        .zip(&found)
+        .filter(|(_, (_, unmissed))| !unmissed.is_empty())
+        .map(|(name, (all, unmissed))| format!("{name}: {} of {all}: {unmissed:?}", unmissed.len()))
+        .collect();
+    println!("{all} guards in {} kernels", found.len());
+    assert!(unmissed.is_empty(), "nobody misses these:\n{}", unmissed.join("\n"));
+}
