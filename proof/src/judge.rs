@@ -4,6 +4,7 @@ use wbuild_passes::check::{self, Kind, Status};
 use wbuild_passes::harden::{self, Report};
 
 use crate::chaos;
+use crate::guards::{self, Guard};
 use crate::observe::{Observed, Verdict};
 use crate::reference::{self, Calls};
 use crate::second::{self, Compiler};
@@ -89,6 +90,36 @@ impl Judge {
             }
         }
         Ok(Judgement::Held { sensitive, guards: report.guards_inserted() })
+    }
+
+    /// Takes every guard out of a hardened module, one at a time; gives how many there are, and those that neither
+    /// the checker nor chaos misses. `original` is what it was made of.
+    pub fn unmissed_guards(
+        &self,
+        original: &[u8],
+        hardened: &[u8],
+        seeds: u64,
+        way: Way<'_>,
+    ) -> Result<(usize, Vec<Guard>), String> {
+        let all = guards::guards(hardened).map_err(|e| e.to_string())?;
+        let before = run(&reference::Subject::original(&self.first, original)?, way, None)?;
+        let mut unmissed = Vec::new();
+        for guard in &all {
+            let without = guards::without(hardened, *guard).map_err(|e| e.to_string())?;
+            if objections(&without, false).is_err() {
+                continue;
+            }
+            let wild = chaos(&without, 0).map_err(|e| e.to_string())?;
+            let wild = reference::Subject::changed(&self.first, &wild)?;
+            let mut missed = false;
+            for seed in 0..seeds {
+                missed |= matches!(before.compare(&run(&wild, way, Some(seed))?), Verdict::Different(_));
+            }
+            if !missed {
+                unmissed.push(*guard);
+            }
+        }
+        Ok((all.len(), unmissed))
     }
 
     /// The same runs in the other engine.

@@ -5,6 +5,7 @@
 //! Development only: nothing here is in the product.
 
 pub mod chaos;
+pub mod expose;
 pub mod guards;
 pub mod judge;
 pub mod loops;
@@ -16,3 +17,4 @@ pub mod second;
 pub mod wasi;
 
 pub use chaos::chaos;
+pub use expose::expose;

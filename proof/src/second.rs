@@ -1,6 +1,8 @@
 //! Other engines: wasmtime with either of its compilers, and with NaNs made canonical as a second
 //! opinion where wasmi is suspected.
 
+use std::time::{Duration, Instant};
+
 use wasmtime::{
     Caller, Config, Engine, Extern, ExternType, Func, Global, HeapType, Instance, Linker, Memory, Module, Mutability,
     OptLevel, Store, Strategy, Table, Trap, V128, Val, ValType,
@@ -20,6 +22,8 @@ pub enum Compiler {
     Cranelift,
     /// Cranelift, with canonical NaNs: the deterministic profile.
     Canonical,
+    /// Cranelift with its optimizations and canonical NaNs: what wasmtime offers by itself.
+    OptimizedCanonical,
     /// The one that compiles in one pass.
     Winch,
 }
@@ -34,6 +38,11 @@ pub fn engine(compiler: Compiler, fuel: bool) -> Result<Engine, String> {
         // Thousands of instances: no gigabytes of addresses for each.
         config.memory_reservation(0).memory_guard_size(0);
     }
+    if compiler == Compiler::OptimizedCanonical {
+        config.cranelift_nan_canonicalization(true);
+    }
+    // Compilation is measured by its work.
+    config.parallel_compilation(false);
     config.consume_fuel(fuel);
     if compiler != Compiler::Winch {
         config.wasm_tail_call(true);
@@ -110,6 +119,19 @@ impl Subject {
         let host = std::mem::take(&mut store.data_mut().calls);
         let steps = vec![Step { call: "_start".to_string(), host, end }];
         Ok(Observed { steps, output: std::mem::take(&mut store.data_mut().wasi.output), state })
+    }
+
+    /// How long a program runs, from `_start` to its end, and what it writes.
+    pub fn time_program(&self, args: &[&str]) -> Result<(Duration, Vec<u8>), String> {
+        let (mut store, instance) = self.instantiate(Wasi::new(args), None, false)?;
+        let start = instance.get_func(&mut store, "_start").ok_or("no _start")?;
+        let clock = Instant::now();
+        let result = start.call(&mut store, &[], &mut []);
+        let time = clock.elapsed();
+        match (result, store.data().wasi.status) {
+            (Ok(()), _) | (Err(_), Some(0)) => Ok((time, std::mem::take(&mut store.data_mut().wasi.output))),
+            (Err(e), _) => Err(format!("{e:#}")),
+        }
     }
 
     fn instantiate(&self, wasi: Wasi, seed: Option<u64>, fuel: bool) -> Result<(Store<Host>, Instance), String> {

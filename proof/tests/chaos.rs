@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use wbuild_passes::harden;
-use wbuild_proof::judge::{Judge, Judgement, Way};
+use wbuild_proof::judge::{self, Judge, Judgement, Way};
 use wbuild_proof::random;
 use wbuild_proof::reference::Calls;
 
@@ -46,6 +46,35 @@ fn vector_code_of_wasm_smith_is_hardened() {
     let make = |seed| random::smith(seed, true);
     try_all(&Family { name: "smith-simd", make, count: 20_000, at_least: 300, seeds: 10 });
 }
+
+#[test]
+fn every_guard_of_random_code_is_missed_when_it_is_gone() {
+    let judge = Judge::new(true).unwrap();
+    let options = harden::Options { simd: true, ..harden::Options::default() };
+    let results = in_parallel(GUARDED, |module| {
+        let bytes = random::floats(module, module % 2 == 0);
+        let (hardened, _) = harden::harden(&bytes, &options).unwrap();
+        // What the checker does not understand with all guards in place says nothing without one.
+        judge::objections(&hardened, false).ok()?;
+        let way = Way::Exports(Calls { rounds: 2, seed: module });
+        let (all, unmissed) = judge.unmissed_guards(&bytes, &hardened, 5, way).ok()?;
+        Some((all, unmissed.len()))
+    });
+    let total: usize = results.iter().filter_map(|(_, found)| Some(found.as_ref()?.0)).sum();
+    let unmissed: Vec<_> =
+        results.iter().filter(|(_, found)| found.is_some_and(|(_, unmissed)| unmissed > 0)).collect();
+    println!("{total} guards in {} modules", results.len());
+    assert!(total > 5 * GUARDED as usize, "too few guards to prove anything");
+    assert!(
+        unmissed.is_empty(),
+        "{} modules have guards that nobody misses: {:?}",
+        unmissed.len(),
+        &unmissed[..unmissed.len().min(20)]
+    );
+}
+
+/// How many modules lose their guards one by one.
+const GUARDED: u64 = 2_000;
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;

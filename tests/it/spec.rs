@@ -13,9 +13,10 @@ use wbuild::config::{Debug, Level};
 use wbuild::engine::{Profile, engine};
 use wbuild::pipeline::{Options, Origin, Stage, stages};
 
-use play::{Results, play};
+use play::{Nans, Results, play};
 use script::{Script, Step};
 
+mod hardened;
 mod play;
 mod script;
 
@@ -43,7 +44,7 @@ fn every_assertion_of_the_specification_holds_after_every_level() {
         Some(module) => Ok(module.clone()),
         None => Module::new(&engine, bytes).map_err(|e| format!("{e:#}")),
     };
-    let baseline = in_parallel(&scripts, |script| play(&engine, script, &plain));
+    let baseline = in_parallel(&scripts, |script| play(&engine, script, Nans::Allowed, &plain));
     let passing: usize = baseline.iter().map(passed).sum();
     let asserted: usize = baseline.iter().flatten().flatten().count();
     println!("{} files, {} modules, {passing} of {asserted} assertions pass as they are", scripts.len(), modules.len());
@@ -60,7 +61,7 @@ fn every_assertion_of_the_specification_holds_after_every_level() {
             Some(bytes) => Module::new(&engine, bytes).map_err(|e| format!("after: {e:#}")),
             None => plain(bytes),
         };
-        let results = in_parallel(&affected, |script| play(&engine, script, &compile));
+        let results = in_parallel(&affected, |script| play(&engine, script, Nans::Allowed, &compile));
         let again: usize = results.iter().map(passed).sum();
         println!("{name}: {} modules changed, {again} assertions again, {:?}", transformed.len(), start.elapsed());
         let binaryen = stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..)));

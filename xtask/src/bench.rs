@@ -52,7 +52,7 @@ pub fn bench(words: &[OsString]) -> Result<()> {
         gates.extend(bench_rust::rust(&machine, folder.path(), settings.runs)?);
     }
     if wanted("determinism") {
-        gates.extend(bench_determinism::determinism(&machine, folder.path(), settings.runs)?);
+        gates.extend(bench_determinism::determinism(folder.path(), settings.runs)?);
     }
     println!("\n{:<58} {:>9} {:>9}", "gate", "measured", "limit");
     for gate in &gates {

@@ -110,6 +110,90 @@ pub fn zlib() -> Result<Program> {
     })
 }
 
+/// Lua on floats at their edges. It needs no files.
+pub fn lua_floats() -> Result<Program> {
+    let mut program = lua()?;
+    program.sources[0] = shell::root().join("testdata/c/floats_lua.c");
+    Ok(Program { name: "lua-floats", args: Vec::new(), files: Vec::new(), ..program })
+}
+
+/// Lua at work, for measuring. It needs no files.
+pub fn lua_at_work() -> Result<Program> {
+    let mut program = lua_floats()?;
+    program.flags.push("-DSCRIPT=\"../lua/work.lua\"".to_string());
+    Ok(Program { name: "lua-at-work", ..program })
+}
+
+/// zlib at work, for measuring. It needs no files.
+pub fn zlib_at_work() -> Result<Program> {
+    let mut program = zlib()?;
+    program.sources[0] = shell::root().join("testdata/c/zlib_at_work.c");
+    Ok(Program { name: "zlib-at-work", args: Vec::new(), files: Vec::new(), ..program })
+}
+
+/// SQLite on floats at their edges.
+pub fn sqlite_floats() -> Result<Program> {
+    let mut program = sqlite()?;
+    program.sources[0] = shell::root().join("testdata/c/floats_sqlite.c");
+    Ok(Program { name: "sqlite-floats", ..program })
+}
+
+/// Float kernels of PolyBench's kind: each prints a hash of its results, of a small size unless the first
+/// argument is `large`.
+pub const KERNELS: &[&str] = &[
+    "adi",
+    "atax",
+    "bicg",
+    "cholesky",
+    "conjugate",
+    "correlation",
+    "covariance",
+    "doitgen",
+    "durbin",
+    "fdtd2d",
+    "fft",
+    "floyd",
+    "gauss_jordan",
+    "gemm",
+    "gemver",
+    "gesummv",
+    "gramschmidt",
+    "heat3d",
+    "jacobi1d",
+    "jacobi2d",
+    "lu",
+    "mandelbrot",
+    "mvt",
+    "nbody",
+    "raytracer",
+    "seidel2d",
+    "springs",
+    "syrk",
+    "three_mm",
+    "trisolv",
+    "trmm",
+    "two_mm",
+];
+
+/// Kernels full of NaNs and infinities: unhardened, what they print depends on the engine.
+pub const EDGES: &[&str] = &[
+    "edge_arithmetic",
+    "edge_boxing",
+    "edge_fft",
+    "edge_libm",
+    "edge_matrix",
+    "edge_payload",
+    "edge_physics",
+    "edge_print",
+    "edge_select",
+    "edge_sort",
+];
+
+/// The program of one kernel.
+pub fn kernel(name: &'static str) -> Program {
+    single(name, Language::C, &format!("c/kernels/{name}.c"))
+}
+
 /// Half a megabyte that is text, repetition and noise in turns, the same every time.
 fn text_and_noise() -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1du64;

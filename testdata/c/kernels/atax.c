@@ -1,6 +1,6 @@
 /* y = transposed a * (a * x), again and again. */
 #include "kernel.h"
-enum { SMALL = 12, LARGE = 900, REPEAT = 60 };
+enum { SMALL = 12, LARGE = 900, ROUNDS = 2, REPEAT = 60 };
 static double a[LARGE][LARGE], x[LARGE], y[LARGE], t[LARGE];
 
 static void run(int n) {

@@ -1,6 +1,6 @@
 /* Conjugate gradients on a sparse matrix. */
 #include "kernel.h"
-enum { SMALL = 30, LARGE = 40000, ROW = 9, STEPS = 60 };
+enum { SMALL = 30, LARGE = 40000, ROUNDS = 4, ROW = 9, STEPS = 60 };
 static double value[LARGE][ROW], x[LARGE], r[LARGE], p[LARGE], ap[LARGE];
 static int column[LARGE][ROW];
 

@@ -1,6 +1,6 @@
 /* Correlations of the columns of a table. */
 #include "kernel.h"
-enum { SMALL = 11, LARGE = 360 };
+enum { SMALL = 11, LARGE = 360, ROUNDS = 6 };
 static double data[LARGE][LARGE], corr[LARGE][LARGE], mean[LARGE], dev[LARGE];
 
 static void run(int n) {

@@ -1,6 +1,6 @@
 /* Covariances of the columns of a table. */
 #include "kernel.h"
-enum { SMALL = 11, LARGE = 360 };
+enum { SMALL = 11, LARGE = 360, ROUNDS = 7 };
 static double data[LARGE][LARGE], cov[LARGE][LARGE], mean[LARGE];
 
 static void run(int n) {

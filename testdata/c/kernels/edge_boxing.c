@@ -1,6 +1,6 @@
 /* Edge: numbers and pointers in one double, as interpreters box them, beside arithmetic that makes NaNs. */
 #include "kernel.h"
-enum { SMALL = 50, LARGE = 300000, TAG = 0xfff9 };
+enum { SMALL = 50, LARGE = 300000, ROUNDS = 1, TAG = 0xfff9 };
 typedef union {
     double number;
     uint64_t bits;

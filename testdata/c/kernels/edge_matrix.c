@@ -1,6 +1,6 @@
 /* Edge: a product, an elimination and a stencil over numbers of which some are NaN or infinite. */
 #include "kernel.h"
-enum { SMALL = 8, LARGE = 150 };
+enum { SMALL = 8, LARGE = 150, ROUNDS = 1 };
 static double a[LARGE][LARGE], b[LARGE][LARGE], c[LARGE][LARGE];
 static float f[LARGE][LARGE];
 

@@ -1,6 +1,6 @@
 /* Edge: bodies some of which are at one place, so that forces are zero over zero, and one flies off to infinity. */
 #include "kernel.h"
-enum { SMALL = 12, LARGE = 20000, BODIES = 8 };
+enum { SMALL = 12, LARGE = 20000, ROUNDS = 1, BODIES = 8 };
 static struct {
     double x, y, vx, vy;
     float energy;

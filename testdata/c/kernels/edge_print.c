@@ -1,7 +1,7 @@
 /* Edge: what printf, strtod and conversions to integers make of NaNs, infinities and denormals. */
 #include <stdio.h>
 #include "kernel.h"
-enum { SMALL = 3, LARGE = 400 };
+enum { SMALL = 3, LARGE = 400, ROUNDS = 1 };
 
 static void print(const char *format, double x) {
     char text[64];

@@ -1,6 +1,6 @@
 /* Edge: NaNs through conditions, switches, loops that carry them, calls by pointer and structures. */
 #include "kernel.h"
-enum { SMALL = 40, LARGE = 200000 };
+enum { SMALL = 40, LARGE = 200000, ROUNDS = 1 };
 typedef double function(double, double);
 typedef struct {
     double a, b;

@@ -1,6 +1,6 @@
 /* Electric and magnetic fields in the plane, by finite differences in time. */
 #include "kernel.h"
-enum { SMALL = 10, LARGE = 360, STEPS = 100 };
+enum { SMALL = 10, LARGE = 360, ROUNDS = 3, STEPS = 100 };
 static double ex[LARGE][LARGE], ey[LARGE][LARGE], hz[LARGE][LARGE];
 
 static void run(int n) {

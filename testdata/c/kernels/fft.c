@@ -1,6 +1,6 @@
 /* Fourier's transform of complex numbers by halves, there and back. */
 #include "kernel.h"
-enum { SMALL = 32, LARGE = 65536, REPEAT = 12 };
+enum { SMALL = 32, LARGE = 65536, ROUNDS = 3, REPEAT = 12 };
 static double re[LARGE], im[LARGE], wre[LARGE], wim[LARGE];
 
 static __attribute__((noinline)) void transform(int n, double sign) {

@@ -1,6 +1,6 @@
 /* c = alpha * a * b + beta * c. */
 #include "kernel.h"
-enum { SMALL = 10, LARGE = 360 };
+enum { SMALL = 10, LARGE = 360, ROUNDS = 4 };
 static double a[LARGE][LARGE], b[LARGE][LARGE], c[LARGE][LARGE];
 
 static void run(int n) {

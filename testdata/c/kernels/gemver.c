@@ -1,6 +1,6 @@
 /* Two outer products added to a, then two products of it with vectors. */
 #include "kernel.h"
-enum { SMALL = 12, LARGE = 800, REPEAT = 30 };
+enum { SMALL = 12, LARGE = 800, ROUNDS = 2, REPEAT = 30 };
 static double a[LARGE][LARGE], u1[LARGE], v1[LARGE], u2[LARGE], v2[LARGE], x[LARGE], y[LARGE], z[LARGE], w[LARGE];
 
 static void run(int n) {

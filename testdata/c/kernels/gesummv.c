@@ -1,6 +1,6 @@
 /* y = alpha * a * x + beta * b * x, in single precision. */
 #include "kernel.h"
-enum { SMALL = 12, LARGE = 800, REPEAT = 60 };
+enum { SMALL = 12, LARGE = 800, ROUNDS = 3, REPEAT = 60 };
 static float a[LARGE][LARGE], b[LARGE][LARGE], x[LARGE], y[LARGE];
 
 static void run(int n) {

@@ -1,6 +1,6 @@
 /* An orthogonal basis by the modified method of Gram and Schmidt. */
 #include "kernel.h"
-enum { SMALL = 10, LARGE = 260 };
+enum { SMALL = 10, LARGE = 260, ROUNDS = 7 };
 static double a[LARGE][LARGE], r[LARGE][LARGE], q[LARGE][LARGE];
 
 static void run(int n) {

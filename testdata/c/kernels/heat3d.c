@@ -1,6 +1,6 @@
 /* Heat in a cube. */
 #include "kernel.h"
-enum { SMALL = 7, LARGE = 70, STEPS = 40 };
+enum { SMALL = 7, LARGE = 70, ROUNDS = 2, STEPS = 40 };
 static double a[LARGE][LARGE][LARGE], b[LARGE][LARGE][LARGE];
 
 static __attribute__((noinline)) void step(int n, double to[][LARGE][LARGE], double from[][LARGE][LARGE]) {

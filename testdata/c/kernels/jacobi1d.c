@@ -1,6 +1,6 @@
 /* A three-point stencil in one dimension. */
 #include "kernel.h"
-enum { SMALL = 40, LARGE = 20000, STEPS = 1500 };
+enum { SMALL = 40, LARGE = 20000, ROUNDS = 3, STEPS = 1500 };
 static double a[LARGE], b[LARGE];
 
 static void run(int n) {

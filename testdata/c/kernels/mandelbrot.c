@@ -1,6 +1,6 @@
 /* How long points of the plane stay near, and where they are when they leave. */
 #include "kernel.h"
-enum { SMALL = 12, LARGE = 400, STEPS = 200 };
+enum { SMALL = 12, LARGE = 400, ROUNDS = 5, STEPS = 200 };
 static double left[LARGE][LARGE];
 
 static void run(int n) {

@@ -1,6 +1,6 @@
 /* x += a * y, and z += transposed a * w. */
 #include "kernel.h"
-enum { SMALL = 12, LARGE = 800, REPEAT = 40 };
+enum { SMALL = 12, LARGE = 800, ROUNDS = 2, REPEAT = 40 };
 static double a[LARGE][LARGE], x[LARGE], z[LARGE], y[LARGE], w[LARGE];
 
 static void run(int n) {

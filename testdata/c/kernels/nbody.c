@@ -1,6 +1,6 @@
 /* Planets that pull at each other. */
 #include "kernel.h"
-enum { SMALL = 20, LARGE = 500000, BODIES = 5 };
+enum { SMALL = 20, LARGE = 500000, ROUNDS = 4, BODIES = 5 };
 static struct body {
     double x, y, z, vx, vy, vz, mass;
 } body[BODIES];

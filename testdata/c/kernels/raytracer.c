@@ -1,6 +1,6 @@
 /* Spheres over a floor, with shadows and mirrors, in single precision. */
 #include "kernel.h"
-enum { SMALL = 10, LARGE = 360, SPHERES = 7 };
+enum { SMALL = 10, LARGE = 360, ROUNDS = 9, SPHERES = 7 };
 typedef struct {
     float x, y, z;
 } vec;

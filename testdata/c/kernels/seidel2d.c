@@ -1,6 +1,6 @@
 /* A nine-point stencil that reads what it has just written. */
 #include "kernel.h"
-enum { SMALL = 12, LARGE = 300, STEPS = 30 };
+enum { SMALL = 12, LARGE = 300, ROUNDS = 5, STEPS = 30 };
 static double a[LARGE][LARGE];
 
 static void run(int n) {

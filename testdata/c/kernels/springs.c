@@ -1,6 +1,6 @@
 /* Physics: a cloth of springs that falls, by steps of Verlet. */
 #include "kernel.h"
-enum { SMALL = 6, LARGE = 60, STEPS = 150 };
+enum { SMALL = 6, LARGE = 60, ROUNDS = 2, STEPS = 150 };
 static struct point {
     double x, y, z, px, py, pz;
 } cloth[LARGE][LARGE];

@@ -1,6 +1,6 @@
 /* The lower half of c = alpha * a * transposed a + beta * c. */
 #include "kernel.h"
-enum { SMALL = 11, LARGE = 420 };
+enum { SMALL = 11, LARGE = 420, ROUNDS = 4 };
 static double a[LARGE][LARGE], c[LARGE][LARGE];
 
 static void run(int n) {

@@ -1,6 +1,6 @@
 /* (a * b) * (c * d), each product by a function that is called with its matrices. */
 #include "kernel.h"
-enum { SMALL = 9, LARGE = 260 };
+enum { SMALL = 9, LARGE = 260, ROUNDS = 4 };
 typedef double matrix[LARGE][LARGE];
 static matrix a, b, c, d, e, f, g;
 

@@ -10,15 +10,30 @@ use super::script::{Action, Arg, Float, Script, Step, Want};
 /// What came of each step: passed, or why not. `None`: nothing was asserted.
 pub type Results = Vec<Option<Result<(), String>>>;
 
+/// Which NaNs answer `nan:canonical` and `nan:arithmetic`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nans {
+    /// Those that the specification allows.
+    Allowed,
+    /// The positive canonical one, as in the deterministic profile.
+    Deterministic,
+}
+
 /// Plays a whole script. `compile` gives the module that stands for these bytes.
-pub fn play(engine: &Engine, script: &Script, compile: &dyn Fn(&[u8]) -> Result<Module, String>) -> Results {
-    let mut player = Player::new(engine, compile);
+pub fn play(
+    engine: &Engine,
+    script: &Script,
+    nans: Nans,
+    compile: &dyn Fn(&[u8]) -> Result<Module, String>,
+) -> Results {
+    let mut player = Player::new(engine, nans, compile);
     script.steps.iter().map(|(_, step)| player.step(step)).collect()
 }
 
 struct Player<'a> {
     store: Store<()>,
     linker: Linker<()>,
+    nans: Nans,
     compile: &'a dyn Fn(&[u8]) -> Result<Module, String>,
     last: Option<Instance>,
     instances: HashMap<String, Instance>,
@@ -26,12 +41,12 @@ struct Player<'a> {
 }
 
 impl<'a> Player<'a> {
-    fn new(engine: &Engine, compile: &'a dyn Fn(&[u8]) -> Result<Module, String>) -> Player<'a> {
+    fn new(engine: &Engine, nans: Nans, compile: &'a dyn Fn(&[u8]) -> Result<Module, String>) -> Player<'a> {
         let mut store = Store::new(engine, ());
         let mut linker = Linker::new(engine);
         linker.allow_shadowing(true);
         spectest(&mut linker, &mut store).expect("the testsuite's own module");
-        Player { store, linker, compile, last: None, instances: HashMap::new(), definitions: HashMap::new() }
+        Player { store, linker, nans, compile, last: None, instances: HashMap::new(), definitions: HashMap::new() }
     }
 
     fn step(&mut self, step: &Step) -> Option<Result<(), String>> {
@@ -174,11 +189,11 @@ impl<'a> Player<'a> {
             (_, Want::Either(list)) => list.iter().any(|want| self.fits(value, want)),
             (Val::I32(v), Want::I32(w)) => v == w,
             (Val::I64(v), Want::I64(w)) => v == w,
-            (Val::F32(v), Want::F32(w)) => fits32(*v, *w),
-            (Val::F64(v), Want::F64(w)) => fits64(*v, *w),
+            (Val::F32(v), Want::F32(w)) => fits32(*v, *w, self.nans),
+            (Val::F64(v), Want::F64(w)) => fits64(*v, *w, self.nans),
             (Val::V128(v), Want::V128(w)) => v.as_u128() == *w,
-            (Val::V128(v), Want::F32x4(w)) => (0..4).all(|n| fits32((v.as_u128() >> (32 * n)) as u32, w[n])),
-            (Val::V128(v), Want::F64x2(w)) => (0..2).all(|n| fits64((v.as_u128() >> (64 * n)) as u64, w[n])),
+            (Val::V128(v), Want::F32x4(w)) => (0..4).all(|n| fits32((v.as_u128() >> (32 * n)) as u32, w[n], self.nans)),
+            (Val::V128(v), Want::F64x2(w)) => (0..2).all(|n| fits64((v.as_u128() >> (64 * n)) as u64, w[n], self.nans)),
             (Val::FuncRef(None) | Val::ExternRef(None) | Val::AnyRef(None) | Val::ExnRef(None), Want::Null) => true,
             (Val::FuncRef(Some(_)), Want::Func) => true,
             (Val::ExternRef(Some(_)), Want::Extern(None)) => true,
@@ -210,17 +225,19 @@ fn trapped(e: &wasmtime::Error, message: &str) -> Result<(), String> {
     if plain.contains(message) || message.contains(plain) { Ok(()) } else { Err(format!("`{said}`, not `{message}`")) }
 }
 
-fn fits32(bits: u32, want: Float) -> bool {
+fn fits32(bits: u32, want: Float, nans: Nans) -> bool {
     match want {
         Float::Bits(w) => u64::from(bits) == w,
+        _ if nans == Nans::Deterministic => bits == 0x7fc0_0000,
         Float::Canonical => bits & 0x7fff_ffff == 0x7fc0_0000,
         Float::Arithmetic => bits & 0x7fc0_0000 == 0x7fc0_0000,
     }
 }
 
-fn fits64(bits: u64, want: Float) -> bool {
+fn fits64(bits: u64, want: Float, nans: Nans) -> bool {
     match want {
         Float::Bits(w) => bits == w,
+        _ if nans == Nans::Deterministic => bits == 0x7ff8 << 48,
         Float::Canonical => bits & (u64::MAX >> 1) == 0x7ff8 << 48,
         Float::Arithmetic => bits & (0x7ff8 << 48) == 0x7ff8 << 48,
     }
