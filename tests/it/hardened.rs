@@ -13,6 +13,7 @@ use crate::programs::build;
 use crate::spec::in_parallel;
 
 mod engines;
+mod random;
 
 /// A kernel as one line of wbuild builds it, not hardened. Built once for all tests.
 fn kernel(name: &'static str) -> Vec<u8> {
