@@ -12,6 +12,9 @@ use wbuild_proof::second::{self, Compiler, Subject};
 use xtask::programs::{self, KERNELS, Program};
 use xtask::shell::{self, Result};
 
+/// Milliseconds that a sample takes at least.
+const SAMPLE: f64 = 60.0;
+
 /// A program in its two forms.
 struct Case {
     name: &'static str,
@@ -87,16 +90,27 @@ fn in_wasmtime(case: &Case, runs: usize) -> Result<(f64, f64, f64)> {
         Subject::new(&engine, &case.hardened, false)?,
         Subject::new(&flag, &case.plain, false)?,
     ];
+    let time = |subject: &Subject| -> Result<(f64, Vec<u8>)> {
+        let (time, output) = subject.time_program(&[case.name, "large"])?;
+        Ok((time.as_secs_f64() * 1000.0, output))
+    };
+    // The first run of each is left out; it says how often a short program must run to be measured.
+    let mut written = Vec::new();
+    let mut first = Vec::new();
+    for subject in &subjects {
+        let (time, output) = time(subject)?;
+        first.push(time);
+        written.push(output);
+    }
+    let again = (SAMPLE / first[0]).ceil().clamp(1.0, 100.0) as usize;
     let mut times = [const { Vec::new() }; 3];
-    let mut written: Vec<Vec<u8>> = vec![Vec::new(); 3];
-    // The first of each is left out.
-    for run in 0..=runs {
-        for ((times, subject), written) in times.iter_mut().zip(&subjects).zip(&mut written) {
-            let (time, output) = subject.time_program(&[case.name, "large"])?;
-            *written = output;
-            if run > 0 {
-                times.push(time.as_secs_f64() * 1000.0);
+    for _ in 0..runs {
+        for (times, subject) in times.iter_mut().zip(&subjects) {
+            let mut sum = 0.0;
+            for _ in 0..again {
+                sum += time(subject)?.0;
             }
+            times.push(sum / again as f64);
         }
     }
     if written[0] != written[1] || written[0] != written[2] {

@@ -124,7 +124,7 @@ fn plan(seed: u64) -> Result<Plan, Case> {
     let mut numbers = Random::new("plans", seed);
     // Half of the modules have what Binaryen reads, the others everything there is.
     let plain = seed.is_multiple_of(2);
-    let before = module(&mut numbers, plain).ok_or_else(|| Case::Skipped("not generated".to_string()))?;
+    let before = module(&mut numbers, plain, false).ok_or_else(|| Case::Skipped("not generated".to_string()))?;
     let level = plain.then(|| LEVELS[(numbers.next() % LEVELS.len() as u64) as usize]);
     let after = passes(&before, &mut numbers);
     Ok(Plan { before, after, level, seed })
@@ -141,7 +141,8 @@ fn passes(module: &[u8], numbers: &mut Random) -> Result<Vec<u8>, Case> {
     })
 }
 
-fn module(numbers: &mut Random, plain: bool) -> Option<Vec<u8>> {
+/// A module of wasm-smith's: `plain` ones have what Binaryen reads; `bounded` ones say how far memories and tables grow.
+pub fn module(numbers: &mut Random, plain: bool, bounded: bool) -> Option<Vec<u8>> {
     let length = 600 + numbers.next() as usize % 3000;
     let bytes: Vec<u8> = (0..length).map(|_| numbers.next() as u8).collect();
     // Binaryen gets blocks with parameters wrong, and is not given them.
@@ -162,6 +163,8 @@ fn module(numbers: &mut Random, plain: bool) -> Option<Vec<u8>> {
         // Traps end much; without them more is computed.
         disallow_traps: !numbers.next().is_multiple_of(3),
         limit_arrays_in_const_exprs: true,
+        memory_max_size_required: bounded,
+        table_max_size_required: bounded,
         canonicalize_nans: plain,
         multi_value_enabled: !plain,
         gc_enabled: !plain,

@@ -23,6 +23,7 @@ usage: cargo xtask COMMAND
           --only hello,sqlite,rust,determinism
   spec    the specification's testsuite at every level, in full
   fuzz    random modules through random passes and Binaryen; how many may follow (default 100000)
+  chaos   hardened modules under NaN chaos, 1000 seeds each; how many random ones may follow (default 1000000)
   lint    rustfmt and clippy
 ";
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Some("bench") => bench::bench(&rest),
         Some("spec") => spec(),
         Some("fuzz") => fuzz(&rest),
+        Some("chaos") => chaos(&rest),
         Some("lint") => lint(),
         Some("help" | "--help" | "-h") => {
             print!("{HELP}");
@@ -72,6 +74,14 @@ fn spec() -> Result<()> {
 fn fuzz(rest: &[OsString]) -> Result<()> {
     let count = rest.first().cloned().unwrap_or_else(|| "100000".into());
     shell::run(setup::cargo("test").args(["--workspace", "random"]).env("WBUILD_RANDOM_MODULES", count))
+}
+
+/// The tests of hardening, which read these variables.
+fn chaos(rest: &[OsString]) -> Result<()> {
+    let count = rest.first().cloned().unwrap_or_else(|| "1000000".into());
+    let mut cargo = setup::cargo("test");
+    cargo.env("WBUILD_CHAOS_SEEDS", "1000").env("WBUILD_CHAOS_MODULES", count);
+    shell::run(cargo.args(["--workspace", "--test", "it", "--test", "chaos", "--", "hardened", "--nocapture"]))
 }
 
 fn lint() -> Result<()> {

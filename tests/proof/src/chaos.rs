@@ -32,11 +32,22 @@ const SHAPES: [Shape; 4] = [Shape::F32, Shape::F64, Shape::F32x4, Shape::F64x2];
 
 /// The module under chaos, with this seed.
 pub fn chaos(bytes: &[u8], seed: u64) -> Result<Vec<u8>, Error> {
+    transform(bytes, seed, true)
+}
+
+/// As [`chaos`], without the export: the interface stays what it was.
+pub fn sealed(bytes: &[u8], seed: u64) -> Result<Vec<u8>, Error> {
+    transform(bytes, seed, false)
+}
+
+fn transform(bytes: &[u8], seed: u64, exported: bool) -> Result<Vec<u8>, Error> {
     let mut module = Module::parse(bytes)?;
     let ids = module.functions.ids();
     let ty = wasmparser::GlobalType { content_type: ValType::I64, mutable: true, shared: false };
     let global = module.add_global(ty, ConstExpr::new(&[I::I64Const(state(seed))]));
-    module.exports.push(Export { name: STATE.into(), item: Item::Global(global), exact: false });
+    if exported {
+        module.exports.push(Export { name: STATE.into(), item: Item::Global(global), exact: false });
+    }
     let next = next_function(&mut module, global);
     let mut helpers = [None; SHAPES.len()];
     for id in ids {
