@@ -155,10 +155,15 @@ fn run(subject: &reference::Subject, way: Way<'_>, seed: Option<u64>) -> Result<
 }
 
 /// Hardens, and holds the result to what can be said of it without running it: the checker accepts it, and hardening
-/// it again changes nothing.
+/// it again changes nothing. What the checker cannot follow is hardened eagerly, as a build does it.
 pub fn hardened(bytes: &[u8], options: &harden::Options) -> Result<(Vec<u8>, Report), String> {
     let (hardened, report) = harden::harden(bytes, options).map_err(|e| format!("not hardened: {e}"))?;
-    objections(&hardened, options.js_boundary)?;
+    if let Err(why) = objections(&hardened, options.js_boundary) {
+        if options.eager {
+            return Err(why);
+        }
+        return self::hardened(bytes, &harden::Options { eager: true, ..*options });
+    }
     let (again, _) = harden::harden(&hardened, options).map_err(|e| format!("not hardened twice: {e}"))?;
     if again != hardened {
         return Err(format!("hardening twice gives {} bytes, once {}", again.len(), hardened.len()));
