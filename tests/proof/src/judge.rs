@@ -43,7 +43,7 @@ pub struct Judge {
 /// How many seeds may be tried to show that chaos changes an unhardened module.
 const TRIES: u64 = 5;
 /// How many seeds a module gets that chaos does not change unhardened.
-const FEW: u64 = 10;
+const FEW: u64 = 4;
 
 impl Judge {
     /// `fuel`: whether exports are called, which may not end, or programs, which do.

@@ -4,6 +4,7 @@
 mod code;
 mod module;
 mod operators;
+mod stir;
 
 use arbitrary::Unstructured;
 use wasm_smith::{Config, InstructionKind, InstructionKinds};
@@ -22,7 +23,7 @@ pub const STEPS_LEFT: &str = "wbuild.steps";
 /// A module of wasm-smith's with floats, everything exported. `None`: it made none of these bytes.
 pub fn smith(seed: u64, simd: bool) -> Option<Vec<u8>> {
     let mut numbers = Numbers::new(seed);
-    let length = 400 + numbers.below(2400) as usize;
+    let length = 1000 + numbers.below(6000) as usize;
     let bytes: Vec<u8> = (0..length).map(|_| numbers.bits() as u8).collect();
     let mut kinds = vec![
         InstructionKind::Numeric,
@@ -37,7 +38,8 @@ pub fn smith(seed: u64, simd: bool) -> Option<Vec<u8>> {
     let config = Config {
         export_everything: true,
         allowed_instructions: InstructionKinds::new(&kinds),
-        min_funcs: 2,
+        min_funcs: 4,
+        max_instructions: 400,
         max_funcs: 8,
         min_types: 2,
         max_types: 8,
@@ -76,5 +78,7 @@ pub fn smith(seed: u64, simd: bool) -> Option<Vec<u8>> {
     module.exports.push(wbuild_passes::Export { name: STEPS_LEFT.into(), item, exact: false });
     // It would mostly trap, and then there is nothing to call.
     module.start = None;
-    module.encode().ok()
+    let bytes = module.encode().ok()?;
+    // Some of them as they are.
+    if numbers.one_in(4) { Some(bytes) } else { stir::stir(&bytes, &mut numbers).ok() }
 }

@@ -26,25 +26,25 @@ struct Family {
 #[test]
 fn scalar_float_code_of_ours_is_hardened() {
     let make = |seed| Some(random::floats(seed, false));
-    try_all(&Family { name: "ours", make, count: 16_000, at_least: 8_000, seeds: 100 });
+    try_all(&Family { name: "ours", make, count: 12_000, at_least: 6_000, seeds: 100 });
 }
 
 #[test]
 fn vector_float_code_of_ours_is_hardened() {
     let make = |seed| Some(random::floats(seed, true));
-    try_all(&Family { name: "ours-simd", make, count: 12_000, at_least: 6_000, seeds: 100 });
+    try_all(&Family { name: "ours-simd", make, count: 8_000, at_least: 4_000, seeds: 100 });
 }
 
 #[test]
 fn scalar_code_of_wasm_smith_is_hardened() {
     let make = |seed| random::smith(seed, false);
-    try_all(&Family { name: "smith", make, count: 20_000, at_least: 300, seeds: 100 });
+    try_all(&Family { name: "smith", make, count: 12_000, at_least: 400, seeds: 100 });
 }
 
 #[test]
 fn vector_code_of_wasm_smith_is_hardened() {
     let make = |seed| random::smith(seed, true);
-    try_all(&Family { name: "smith-simd", make, count: 20_000, at_least: 300, seeds: 100 });
+    try_all(&Family { name: "smith-simd", make, count: 12_000, at_least: 400, seeds: 100 });
 }
 
 #[test]
