@@ -1,20 +1,11 @@
 //! Hardening in every way to build, `wbuild harden` and `wbuild check`, as a person uses them.
 
 use std::path::Path;
-use std::process::Output;
 
 use serde_json::Value;
 use xtask::shell;
 
-use crate::programs::wbuild;
-
-fn output(folder: &Path, words: &[&str]) -> Output {
-    shell::unchecked_output(wbuild().args(words).current_dir(folder)).unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
+use crate::rust::{line, output, text};
 
 fn succeed(folder: &Path, words: &[&str]) -> String {
     let output = output(folder, words);
@@ -200,7 +191,7 @@ fn cargo_hardens_dev_builds_and_releases() {
         "fn main() { let n = std::env::args().count() as f64 - 1.0; println!(\"{:016x}\", (n / n).to_bits()); }\n";
     std::fs::write(folder.path().join("src/main.rs"), main).unwrap();
     for (words, profile) in [(&["cargo", "build"][..], "debug"), (&["cargo", "build", "--release"], "release")] {
-        let mut build = crate::rust::line(folder.path(), words);
+        let mut build = line(folder.path(), words);
         let built = shell::unchecked_output(build.env("CARGO_TARGET_DIR", folder.path().join("target"))).unwrap();
         assert!(built.status.success(), "{}", text(&built));
         let module = folder.path().join("target/wasm32-wasip1").join(profile).join("p.wasm");

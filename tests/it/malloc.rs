@@ -1,19 +1,10 @@
 //! The small allocator against the C library's: the same behaviour, less code.
 
 use std::path::Path;
-use std::process::Output;
 
 use xtask::shell;
 
-use crate::programs::wbuild;
-
-fn output(folder: &Path, words: &[&str]) -> Output {
-    shell::unchecked_output(wbuild().args(words).current_dir(folder)).unwrap()
-}
-
-fn text(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
+use crate::rust::{output, text};
 
 /// Builds the program that exercises malloc, whose calls clang must not reason away.
 fn build(folder: &Path, options: &[&str]) -> u64 {
