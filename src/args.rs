@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::preinit::Word;
 
 /// A word of the command line, or an option with its argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +64,9 @@ pub enum Own {
     NoDeterministic,
     NoEntry,
     NoStartFiles,
+    OptimizeFor,
+    Preinit,
+    PreinitWith(Word),
     Quiet,
     Reactor,
     Simd,
@@ -78,41 +82,65 @@ pub enum Own {
     VerifyEach,
 }
 
+/// Whether an option has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Nothing,
+    /// Joined on with `=`, or as the next word.
+    Value,
+    /// Joined on with `=`, or not at all.
+    Perhaps,
+}
+
 /// The long options: spelling, meaning, and whether a value follows.
-const LONG: &[(&str, Own, bool)] = &[
-    ("--bin", Own::Bin, true),
-    ("--binaryen", Own::Binaryen, true),
-    ("--clang", Own::Clang, true),
-    ("--compiler", Own::Compiler, true),
-    ("--dry-run", Own::DryRun, false),
-    ("--edition", Own::Edition, true),
-    ("--example", Own::Example, true),
-    ("--exceptions", Own::Exceptions, true),
-    ("--export", Own::Export, true),
-    ("--export-all", Own::ExportAll, false),
-    ("--initial-memory", Own::InitialMemory, true),
-    ("--js-boundary", Own::JsBoundary, false),
-    ("--json", Own::Json, true),
-    ("--lib", Own::Lib, false),
-    ("--llvm-lto", Own::LlvmLto, true),
-    ("--lto", Own::Lto, true),
-    ("--malloc", Own::Malloc, true),
-    ("--max-memory", Own::MaxMemory, true),
-    ("--no-deterministic", Own::NoDeterministic, false),
-    ("--no-entry", Own::NoEntry, false),
-    ("--quiet", Own::Quiet, false),
-    ("--reactor", Own::Reactor, false),
-    ("--simd", Own::Simd, false),
-    ("--size-limit", Own::SizeLimit, true),
-    ("--stack-last", Own::StackLast, false),
-    ("--stack-size", Own::StackSize, true),
-    ("--standalone", Own::Standalone, false),
-    ("--std", Own::Std, true),
-    ("--sysroot", Own::Sysroot, true),
-    ("--target", Own::Target, true),
-    ("--threads", Own::Threads, false),
-    ("--verbose", Own::Verbose, false),
-    ("--verify-each", Own::VerifyEach, false),
+const LONG: &[(&str, Own, Takes)] = &[
+    ("--bin", Own::Bin, Takes::Value),
+    ("--binaryen", Own::Binaryen, Takes::Value),
+    ("--clang", Own::Clang, Takes::Value),
+    ("--compiler", Own::Compiler, Takes::Value),
+    ("--dry-run", Own::DryRun, Takes::Nothing),
+    ("--edition", Own::Edition, Takes::Value),
+    ("--example", Own::Example, Takes::Value),
+    ("--exceptions", Own::Exceptions, Takes::Value),
+    ("--export", Own::Export, Takes::Value),
+    ("--export-all", Own::ExportAll, Takes::Nothing),
+    ("--initial-memory", Own::InitialMemory, Takes::Value),
+    ("--js-boundary", Own::JsBoundary, Takes::Nothing),
+    ("--json", Own::Json, Takes::Value),
+    ("--lib", Own::Lib, Takes::Nothing),
+    ("--llvm-lto", Own::LlvmLto, Takes::Value),
+    ("--lto", Own::Lto, Takes::Value),
+    ("--malloc", Own::Malloc, Takes::Value),
+    ("--max-memory", Own::MaxMemory, Takes::Value),
+    ("--no-deterministic", Own::NoDeterministic, Takes::Nothing),
+    ("--no-entry", Own::NoEntry, Takes::Nothing),
+    ("--optimize-for", Own::OptimizeFor, Takes::Value),
+    ("--preinit", Own::Preinit, Takes::Perhaps),
+    ("--preinit-allow-clock", Own::PreinitWith(Word::AllowClock), Takes::Nothing),
+    ("--preinit-arg", Own::PreinitWith(Word::Arg), Takes::Value),
+    ("--preinit-dir", Own::PreinitWith(Word::Dir), Takes::Value),
+    ("--preinit-env", Own::PreinitWith(Word::Env), Takes::Value),
+    ("--preinit-fuel", Own::PreinitWith(Word::Fuel), Takes::Value),
+    ("--preinit-keep", Own::PreinitWith(Word::Keep), Takes::Nothing),
+    ("--preinit-max-memory", Own::PreinitWith(Word::MaxMemory), Takes::Value),
+    ("--preinit-max-output", Own::PreinitWith(Word::MaxOutput), Takes::Value),
+    ("--preinit-rename", Own::PreinitWith(Word::Rename), Takes::Value),
+    ("--preinit-stdin", Own::PreinitWith(Word::Stdin), Takes::Value),
+    ("--preinit-timeout", Own::PreinitWith(Word::Timeout), Takes::Value),
+    ("--preload", Own::PreinitWith(Word::Preload), Takes::Value),
+    ("--quiet", Own::Quiet, Takes::Nothing),
+    ("--reactor", Own::Reactor, Takes::Nothing),
+    ("--simd", Own::Simd, Takes::Nothing),
+    ("--size-limit", Own::SizeLimit, Takes::Value),
+    ("--stack-last", Own::StackLast, Takes::Nothing),
+    ("--stack-size", Own::StackSize, Takes::Value),
+    ("--standalone", Own::Standalone, Takes::Nothing),
+    ("--std", Own::Std, Takes::Value),
+    ("--sysroot", Own::Sysroot, Takes::Value),
+    ("--target", Own::Target, Takes::Value),
+    ("--threads", Own::Threads, Takes::Nothing),
+    ("--verbose", Own::Verbose, Takes::Nothing),
+    ("--verify-each", Own::VerifyEach, Takes::Nothing),
 ];
 
 /// clang's options that take the next word as their argument, and may also have it joined on.
@@ -395,10 +423,12 @@ impl Reader<'_> {
         };
         if let Some(&(_, own, valued)) = LONG.iter().find(|(n, ..)| *n == name) {
             let value = match (valued, joined) {
-                (true, Some(value)) => Some(value),
-                (true, None) => Some(self.text_argument(name)?),
-                (false, None) => None,
-                (false, Some(_)) => return Err(Error::usage(format!("{name} takes no value")).help(name.to_string())),
+                (Takes::Value | Takes::Perhaps, Some(value)) => Some(value),
+                (Takes::Value, None) => Some(self.text_argument(name)?),
+                (Takes::Nothing | Takes::Perhaps, None) => None,
+                (Takes::Nothing, Some(_)) => {
+                    return Err(Error::usage(format!("{name} takes no value")).help(name.to_string()));
+                }
             };
             self.tokens.push(Token::Own(own, value));
             return Ok(());

@@ -194,7 +194,7 @@ fn linked(config: &Config, program: &Program, variant: &Variant, ui: &Ui, report
 fn finish(config: &Config, plan: &Plan, linked: Vec<u8>, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
     let options = pipeline::Options::of(config);
     let name = config.output.display().to_string();
-    let (lowering, rest) = plan.stages.split_at(plan.stages.len().min(1));
+    let (lowering, rest) = plan.stages.split_at(pipeline::until_imports_remain(&plan.stages));
     let lowered = pipeline::run(&name, linked, lowering, &options, ui, report)?;
     if config.standalone {
         standalone::check(&name, &lowered, config)?;

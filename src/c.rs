@@ -42,7 +42,7 @@ pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolch
             // What the C library's own setjmp.h asks for.
             command.arg("-D__wasm_exception_handling__");
         }
-        command.arg("-isystem").arg(&runtime.emcc_include);
+        command.arg("-isystem").arg(&runtime.headers);
     }
     if job.language.is_cxx() {
         command.arg("-fno-exceptions");
@@ -130,7 +130,7 @@ fn same_bytes(job: &Job, place: &Place) -> Vec<OsString> {
             words.push(word);
         }
     };
-    for folder in [&place.runtime.include, &place.runtime.emcc_include] {
+    for folder in [&place.runtime.include, &place.runtime.headers] {
         map(folder, "/wbuild/include");
     }
     // A source outside of the current folder is as much in its own folder as one inside. The last

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
-use crate::{binaryen, build, cargo, determinism, linker, opt, run, toolchain, wat};
+use crate::{binaryen, build, cargo, determinism, linker, opt, preinit, run, toolchain, wat};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -27,6 +27,7 @@ enum Subcommand {
     Opt(opt::Args),
     Harden(determinism::Harden),
     Check(determinism::Check),
+    Preinit(preinit::Args),
     Run(run::Args),
     Cargo(cargo::Args),
     #[command(name = "wat2wasm")]
@@ -175,6 +176,12 @@ fn subcommand(words: &[OsString]) -> i32 {
             status(determinism::harden_command(&args, &ui))
         }
         Subcommand::Check(args) => determinism::check_command(&args).unwrap_or_else(|e| status(Err(e))),
+        Subcommand::Preinit(args) => {
+            let ui = Ui::new(args.verbosity());
+            let result = preinit::command(&args, &ui);
+            ui.clear();
+            status(result)
+        }
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
         Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),
         Subcommand::Toolchain(Toolchain { action }) => {

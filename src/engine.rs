@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder};
+use wasmtime::{Config, Engine, OptLevel, RegallocAlgorithm, Store, StoreLimits, StoreLimitsBuilder, Strategy};
 
 use crate::error::{Error, Result};
 
@@ -19,6 +19,12 @@ pub enum Profile {
     Compare,
     /// As `Compare` without fuel: for code that is known to end.
     Deterministic,
+    /// Initialization under the deterministic profile, stopped by whoever moves the epoch.
+    Initialize,
+    /// As `Initialize`, with instructions counted.
+    InitializeCounting,
+    /// As `Initialize`, compiled in a fraction of the time, without the proposals that Winch has not.
+    InitializeQuickly,
 }
 
 /// Bounds on what a module takes. The default is none.
@@ -54,11 +60,13 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// An engine for that profile. Every standard feature is on, and the proposals that it has.
 pub fn engine(profile: Profile) -> Result<Engine> {
     let mut config = Config::new();
-    config.wasm_tail_call(true);
-    config.wasm_function_references(true);
-    config.wasm_gc(true);
-    config.wasm_exceptions(true);
-    config.wasm_relaxed_simd(true);
+    if profile != Profile::InitializeQuickly {
+        config.wasm_tail_call(true);
+        config.wasm_function_references(true);
+        config.wasm_gc(true);
+        config.wasm_exceptions(true);
+        config.wasm_relaxed_simd(true);
+    }
     config.wasm_multi_memory(true);
     config.wasm_memory64(true);
     config.wasm_extended_const(true);
@@ -72,6 +80,17 @@ pub fn engine(profile: Profile) -> Result<Engine> {
             config.relaxed_simd_deterministic(profile == Profile::RunDeterministic);
             config.cranelift_opt_level(OptLevel::Speed);
             config.epoch_interruption(true);
+            config.max_wasm_stack(STACK);
+            config.async_stack_size(STACK + (1 << 20));
+        }
+        Profile::Initialize | Profile::InitializeCounting | Profile::InitializeQuickly => {
+            if profile == Profile::InitializeQuickly {
+                config.strategy(Strategy::Winch);
+            }
+            config.cranelift_nan_canonicalization(true);
+            config.relaxed_simd_deterministic(true);
+            config.epoch_interruption(true);
+            config.consume_fuel(profile == Profile::InitializeCounting);
             config.max_wasm_stack(STACK);
             config.async_stack_size(STACK + (1 << 20));
         }

@@ -26,6 +26,7 @@ pub mod oracle;
 pub mod output;
 pub mod pipeline;
 pub mod plan;
+pub mod preinit;
 pub mod process;
 pub mod project;
 pub mod report;

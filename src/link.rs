@@ -154,6 +154,9 @@ fn own_objects(command: &mut Command, config: &Config, program: &Program, place:
     if c::needs_setjmp_runtime(program) {
         command.arg(&place.runtime.sjlj);
     }
+    if let (Some(options), true) = (&config.preinit, config.target.has_libc) {
+        command.args(&place.runtime.preinit).args(options.link_words());
+    }
 }
 
 /// Whether the program counts what it runs, for profile-guided optimization.

@@ -129,6 +129,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         debug,
         binaryen: settings.binaryen.as_deref().unwrap_or("builtin").parse().unwrap_or_default(),
         hardening: settings.hardening,
+        preinit: None,
         origin: Origin::Linked,
         verify_each: settings.verify_each,
     })

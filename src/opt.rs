@@ -87,6 +87,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         binaryen: args.binaryen.parse().unwrap_or_default(),
         hardening: None,
         origin: Origin::Opt,
+        preinit: None,
         verify_each: args.verify_each,
     };
     let name = if input == Path::new("-") { "standard input".to_string() } else { input.display().to_string() };

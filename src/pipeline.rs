@@ -9,6 +9,7 @@ use crate::binaryen::{self, Accept, Imports, Names, Outcome};
 use crate::config::{Config, Debug, Level, Work};
 use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
+use crate::preinit;
 use crate::report::{Report, Timing};
 use crate::ui::Ui;
 
@@ -21,6 +22,8 @@ pub struct Options {
     /// `None`: what the module does is left to the engine.
     pub hardening: Option<Hardening>,
     pub origin: Origin,
+    /// What is initialized while building, if anything.
+    pub preinit: Option<preinit::Options>,
     pub verify_each: bool,
 }
 
@@ -42,6 +45,8 @@ pub enum Stage {
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
     Binaryen(binaryen::Level, Reason),
+    /// Initialization is run, and the module written as it was then.
+    Snapshot(Box<preinit::Options>, Reason),
     /// Hardening and its proof. What it adds is no reason to leave it out.
     Harden(Hardening, Reason),
 }
@@ -59,6 +64,7 @@ impl Stage {
             Stage::Passes(steps) => steps.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
             Stage::Binaryen(level, _) => format!("binaryen {}", level.flag()),
             Stage::Harden(..) => "harden".to_string(),
+            Stage::Snapshot(..) => "snapshot".to_string(),
         }
     }
 
@@ -66,7 +72,9 @@ impl Stage {
     pub fn steps(&self) -> Vec<(String, Reason)> {
         match self {
             Stage::Passes(steps) => steps.iter().map(|&(name, reason)| (name.to_string(), reason)).collect(),
-            Stage::Binaryen(_, reason) | Stage::Harden(_, reason) => vec![(self.name(), reason)],
+            Stage::Binaryen(_, reason) | Stage::Harden(_, reason) | Stage::Snapshot(_, reason) => {
+                vec![(self.name(), reason)]
+            }
         }
     }
 }
@@ -79,6 +87,7 @@ impl Options {
             debug: config.debug,
             binaryen: config.binaryen.clone(),
             hardening: config.hardening,
+            preinit: config.preinit.clone(),
             origin: match config.work {
                 Work::Program(_) | Work::Crate(_) => Origin::Linked,
                 Work::Module(..) => Origin::Finished,
@@ -124,9 +133,23 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     if harden.is_none() {
         second.append(&mut last);
     }
+    let why = "initialization runs now instead of at every start; before anything that takes its time";
+    let snapshot = options.preinit.clone().map(|options| Stage::Snapshot(Box::new(options), why));
+    let mut ended: Vec<Step> = Vec::new();
+    if snapshot.is_some() && optimize {
+        ended.push(("remove-unused-imports", "what only initialization needed, imports included"));
+    }
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
-    let stages = [passes(first), binaryen, passes(second), harden, passes(last)];
+    let stages = [passes(first), snapshot, passes(ended), binaryen, passes(second), harden, passes(last)];
     stages.into_iter().flatten().collect()
+}
+
+/// How many of the stages come before the imports are those that remain: what initialization alone needs goes.
+pub fn until_imports_remain(stages: &[Stage]) -> usize {
+    match stages.iter().position(|stage| matches!(stage, Stage::Snapshot(..))) {
+        Some(at) => (at + 2).min(stages.len()),
+        None => stages.len().min(1),
+    }
 }
 
 /// Runs `stages` over a module. `what` names it in messages.
@@ -160,6 +183,15 @@ pub fn run(
                 Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
+            Stage::Snapshot(preinit, _) => {
+                let snapshot = preinit::run(what, &module, preinit, ui)?;
+                note = Some(snapshot.report.summary());
+                if let Some(warning) = snapshot.report.warning(module.len(), snapshot.module.len()) {
+                    ui.note(warning);
+                }
+                report.snapshot(snapshot.report.json());
+                module = snapshot.module;
+            }
             Stage::Harden(hardening, _) => {
                 let hardened = determinism::run(what, &module, *hardening)?;
                 note = Some(hardened.summary());

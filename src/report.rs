@@ -26,6 +26,9 @@ pub struct Report {
     /// What hardening did, where it ran.
     #[serde(skip_serializing_if = "Option::is_none")]
     hardening: Option<serde_json::Value>,
+    /// What initialization did, where it ran.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot: Option<serde_json::Value>,
     /// Why another run could come out otherwise; empty where it cannot.
     not_reproducible: Vec<String>,
     tools: Vec<Tool>,
@@ -74,6 +77,7 @@ impl Report {
             kept: None,
             hardened: false,
             hardening: None,
+            snapshot: None,
             not_reproducible: Vec::new(),
             tools: Vec::new(),
             stages: Vec::new(),
@@ -94,6 +98,7 @@ impl Report {
         // The last is the one that was kept, or as good: all of them were hardened, or none.
         self.hardened |= branch.hardened;
         self.hardening = branch.hardening.or(self.hardening.take());
+        self.snapshot = branch.snapshot.or(self.snapshot.take());
         self.stages.extend(branch.stages.into_iter().map(|stage| Stage {
             name: if name.is_empty() { stage.name } else { format!("{name}: {}", stage.name) },
             ..stage
@@ -114,6 +119,11 @@ impl Report {
     pub fn hardened(&mut self, what: serde_json::Value) {
         self.hardened = true;
         self.hardening = Some(what);
+    }
+
+    /// The module is a snapshot; `what` says of what.
+    pub fn snapshot(&mut self, what: serde_json::Value) {
+        self.snapshot = Some(what);
     }
 
     pub fn tools(&mut self, tools: &[Tool]) {

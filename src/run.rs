@@ -275,7 +275,7 @@ impl Program {
             Err(e) => match e.downcast_ref::<I32Exit>() {
                 Some(I32Exit(status)) => Ended::Exited(*status),
                 None if e.downcast_ref::<Trap>() == Some(&Trap::Interrupt) => Ended::TimedOut(timed_out(self.timeout)),
-                None => Ended::Trapped(trapped(&e)),
+                None => Ended::Trapped(trapped("the program", &e)),
             },
         };
         let mut finished = Finished::new(ended);
@@ -303,7 +303,7 @@ impl Program {
 /// What a captured program may write to each of standard output and error.
 const CAPTURE: usize = 64 << 20;
 
-fn invalid(e: &wasmtime::Error) -> Error {
+pub(crate) fn invalid(e: &wasmtime::Error) -> Error {
     let mut error = Error::build("not a valid module");
     for cause in e.chain() {
         error = error.cause(cause);
@@ -334,17 +334,21 @@ fn check_interface(module: &Module, linker: &Linker<Host>, store: &mut Store<Hos
     }
 }
 
-/// A trap, and the calls that led there, innermost first.
-fn trapped(e: &wasmtime::Error) -> Error {
+/// A trap of `what`, and the calls that led there, innermost first.
+pub(crate) fn trapped(what: &str, e: &wasmtime::Error) -> Error {
     let message = match e.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => "the program trapped: its calls are nested too deep".to_string(),
-        Some(trap) => format!("the program trapped: {}", trap.to_string().trim_start_matches("wasm trap: ")),
+        Some(Trap::StackOverflow) => format!("{what} trapped: its calls are nested too deep"),
+        Some(trap) => format!("{what} trapped: {}", trap.to_string().trim_start_matches("wasm trap: ")),
         None => match e.chain().last() {
-            Some(cause) => format!("the program trapped: {cause}"),
-            None => "the program trapped".to_string(),
+            Some(cause) => format!("{what} trapped: {cause}"),
+            None => format!("{what} trapped"),
         },
     };
-    let mut error = Error::build(message);
+    with_backtrace(Error::build(message), e)
+}
+
+/// Adds the calls that led to a trap, innermost first.
+pub(crate) fn with_backtrace(mut error: Error, e: &wasmtime::Error) -> Error {
     let Some(backtrace) = e.downcast_ref::<WasmBacktrace>() else { return error };
     const SHOWN: usize = 30;
     for frame in backtrace.frames().iter().take(SHOWN) {
@@ -361,13 +365,13 @@ fn trapped(e: &wasmtime::Error) -> Error {
     if backtrace.frames().len() > SHOWN {
         error = error.cause(format!("{} more calls", backtrace.frames().len() - SHOWN));
     }
-    if backtrace.frames().iter().any(|f| f.func_name().is_none()) {
+    if error.help.is_none() && backtrace.frames().iter().any(|f| f.func_name().is_none()) {
         error = error.help("build with -g1 to see the names of functions");
     }
     error
 }
 
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_time(text: &str) -> Result<Duration, String> {
     let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let scale = match &text[number.len()..] {
         "ms" => 0.001,

@@ -1,7 +1,9 @@
 //! emcc's settings (`-s NAME=VALUE`): those with a meaning here, and what is nearest to the others.
 
+use wbuild_passes::segments::Measure;
+
 use crate::args::nearest;
-use crate::config::Malloc;
+use crate::config::{self, Malloc};
 use crate::error::{Error, Result};
 
 /// A setting that means something to wbuild.
@@ -128,6 +130,11 @@ pub fn size(text: &str) -> Result<u64> {
     };
     let number = number.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift));
     number.ok_or_else(|| Error::usage(format!("{text} is not a size")).help("for example 1048576, 64KiB, 32MB or 1GB"))
+}
+
+/// What `--optimize-for` takes.
+pub fn measure(text: &str) -> Result<Measure> {
+    config::choose("--optimize-for", text, &[("size", Measure::Raw), ("compressed", Measure::Compressed)])
 }
 
 /// A function's name as it may be spelled in the object: emcc's leading underscore is dropped.

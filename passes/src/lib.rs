@@ -15,6 +15,8 @@ pub mod op;
 mod pass;
 mod registry;
 mod run;
+pub mod segments;
+pub mod snapshot;
 mod validate;
 
 pub use error::{Blame, Error};

@@ -35,7 +35,18 @@ pub(crate) fn around(
     name: &'static str,
     change: impl FnOnce(&mut Module<'_>) -> Result<(), Error>,
 ) -> Result<Vec<u8>, Error> {
-    let mut module = read(bytes)?;
+    refuse_linkable(bytes)?;
+    validate(bytes)?;
+    rewrite(bytes, name, change)
+}
+
+/// Runs one function over a module that is known to be valid.
+pub(crate) fn rewrite(
+    bytes: &[u8],
+    name: &'static str,
+    change: impl FnOnce(&mut Module<'_>) -> Result<(), Error>,
+) -> Result<Vec<u8>, Error> {
+    let mut module = Module::parse(bytes)?;
     change(&mut module).map_err(|error| match error.blame {
         Blame::Input => error,
         Blame::Internal => blame(error, &[name]),

@@ -19,16 +19,18 @@ pub const FILES: &[File] = &[
     File { path: MEM_SOURCE, text: include_str!("mem.c") },
     File { path: MALLOC_SOURCE, text: include_str!("malloc.c") },
     File { path: "include/setjmp.h", text: include_str!("include/setjmp.h") },
-    File { path: "emcc/emscripten.h", text: include_str!("emcc/emscripten.h") },
-    File { path: "emcc/emscripten/emscripten.h", text: include_str!("emcc/emscripten/emscripten.h") },
+    File { path: PREINIT_SOURCE, text: include_str!("preinit.c") },
+    File { path: "headers/emscripten.h", text: include_str!("headers/emscripten.h") },
+    File { path: "headers/emscripten/emscripten.h", text: include_str!("headers/emscripten/emscripten.h") },
+    File { path: "headers/wbuild.h", text: include_str!("headers/wbuild.h") },
 ];
 
 /// The folder for `-isystem`, before the sysroot's and libc++'s: libc's own setjmp.h refuses to be
 /// used without wasm exceptions.
 pub const INCLUDE: &str = "include";
 
-/// The folder for `-isystem` that has what emcc's users expect of `emscripten.h`.
-pub const EMCC_INCLUDE: &str = "emcc";
+/// The folder for `-isystem` that has `wbuild.h`, and what emcc's users expect of `emscripten.h`.
+pub const HEADERS: &str = "headers";
 
 /// Compiled once for each compiler with [`COMPILE_ARGS`], never with `-flto`, and linked as an
 /// object, not from an archive: LTO code refers to it only after the linker has chosen its files.
@@ -42,6 +44,10 @@ pub const MEM_SOURCE: &str = "mem.c";
 /// malloc and its kin in about 1.6 kB, where libc's have 11 kB. Linked from an archive in front of
 /// libc, so that it gives way to an allocator of the program's own.
 pub const MALLOC_SOURCE: &str = "malloc.c";
+
+/// What is called when initialization has ended: linked as an object where something is initialized and there is a
+/// C library to be told.
+pub const PREINIT_SOURCE: &str = "preinit.c";
 
 /// The library's name, as a linker looks it up.
 pub const MALLOC_LIBRARY: &str = "wbuild-malloc";

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use wbuild_targets::Target;
 
 use super::{
-    COMPILE_ARGS, COMPILE_SMALL_ARGS, EMCC_INCLUDE, FILES, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE,
-    SJLJ_SOURCE,
+    COMPILE_ARGS, COMPILE_SMALL_ARGS, FILES, HEADERS, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE,
+    PREINIT_SOURCE, SJLJ_SOURCE,
 };
 use crate::error::{Error, Result};
 use crate::process::Limits;
@@ -19,14 +19,16 @@ use crate::toolchain::{Places, Toolchain};
 pub struct Runtime {
     /// For `-isystem`, before every other system folder, where setjmp is wbuild's own.
     pub include: PathBuf,
-    /// For `-isystem` always: `emscripten.h`.
-    pub emcc_include: PathBuf,
+    /// For `-isystem` always: `wbuild.h`, `emscripten.h`.
+    pub headers: PathBuf,
     /// setjmp and longjmp.
     pub sjlj: PathBuf,
     /// memcpy and its kin, where the target has no C library.
     pub mem: Option<PathBuf>,
     /// The small allocator, an archive, where the target has a C library.
     pub malloc: Option<PathBuf>,
+    /// What is called when initialization has ended, where the target has a C library.
+    pub preinit: Option<PathBuf>,
     folder: PathBuf,
     /// The sources, and the object that each becomes.
     sources: Vec<(&'static str, &'static str)>,
@@ -38,6 +40,7 @@ impl Runtime {
     pub fn locate(places: &Places, toolchain: &Toolchain, target: &Target) -> Result<Runtime> {
         let mut sources = vec![(SJLJ_SOURCE, "sjlj.o")];
         sources.push(if target.has_libc { (MALLOC_SOURCE, "malloc.o") } else { (MEM_SOURCE, "mem.o") });
+        sources.extend(target.has_libc.then_some((PREINIT_SOURCE, "preinit.o")));
         let mut hash = Sha256::new();
         let mut add = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
@@ -58,9 +61,10 @@ impl Runtime {
         let object = |source: &str| sources.iter().find(|(s, _)| *s == source).map(|(_, object)| folder.join(object));
         Ok(Runtime {
             include: folder.join(INCLUDE),
-            emcc_include: folder.join(EMCC_INCLUDE),
+            headers: folder.join(HEADERS),
             sjlj: object(SJLJ_SOURCE).unwrap_or_default(),
             mem: object(MEM_SOURCE),
+            preinit: object(PREINIT_SOURCE),
             malloc: object(MALLOC_SOURCE).map(|object| object.with_file_name(format!("lib{MALLOC_LIBRARY}.a"))),
             folder: folder.clone(),
             sources,

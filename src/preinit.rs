@@ -1,0 +1,304 @@
+//! Snapshots: initialization is run at build time, in a sandbox, and the module is written as it was then.
+//!
+//! The engine is chosen by what is fastest (numbers in ARCHITECTURE.md): an interpreter that begins at once, given
+//! up after a counted amount of work; then Winch, which compiles quickly; then Cranelift beside it, whichever ends
+//! first. All compute under the specification's deterministic profile, in the same surroundings, so that the
+//! snapshot does not depend on which it was.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use wbuild_passes::segments::{Image, Measure};
+use wbuild_passes::snapshot::{self, Initializer, Prepared, State};
+
+use crate::engine;
+use crate::error::{Error, Result};
+use crate::pipeline;
+use crate::ui::Ui;
+
+mod command;
+pub mod host;
+mod interpret;
+mod limits;
+mod native;
+mod startup;
+
+pub use command::{Args, Word, command};
+use host::{Grants, Host, Residue};
+use native::Compiler;
+
+/// What is run, in which surroundings, within which bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    pub initializer: Initializer,
+    pub grants: Grants,
+    /// Names that imports are satisfied by, and the module that does.
+    pub preloads: Vec<(String, std::path::PathBuf)>,
+    pub timeout: Duration,
+    /// Bytes of each memory.
+    pub max_memory: u64,
+    /// Instructions.
+    pub fuel: Option<u64>,
+    /// The function stays exported.
+    pub keep: bool,
+    /// Exports that take the place of others: (the name wanted, the name there).
+    pub renames: Vec<(String, String)>,
+    pub measure: Measure,
+    /// Asking the clock is no error.
+    pub allow_clock: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            initializer: Initializer::Found,
+            grants: Grants::default(),
+            preloads: Vec::new(),
+            timeout: limits::TIME,
+            max_memory: limits::MEMORY,
+            fuel: None,
+            keep: false,
+            renames: Vec::new(),
+            measure: Measure::Raw,
+            allow_clock: false,
+        }
+    }
+}
+
+impl Options {
+    /// For wasm-ld: what the snapshot calls by name, if it is there.
+    pub fn link_words(&self) -> Vec<String> {
+        let mut names = vec![snapshot::ENVIRONMENT.to_string()];
+        match &self.initializer {
+            Initializer::Found => names.extend(snapshot::NAMES.map(String::from)),
+            Initializer::Named(name) => names.push(name.clone()),
+            Initializer::Constructors => {}
+        }
+        names.iter().map(|name| format!("--export-if-defined={name}")).collect()
+    }
+}
+
+/// A module that starts where its initialization ended.
+pub struct Snapshot {
+    pub module: Vec<u8>,
+    pub report: Report,
+}
+
+/// What was done, and what it costs and saves.
+#[derive(Debug, Clone)]
+pub struct Report {
+    pub written: snapshot::Report,
+    /// The functions that were called, in order.
+    pub called: Vec<String>,
+    /// How many instructions that was, where they were counted: below about two million, and with a limit.
+    pub instructions: Option<u64>,
+    /// How long it ran, without compiling.
+    pub took: Duration,
+    /// Bytes of memory that are not zero, counted in pages of 4 KiB.
+    pub pages_written: u64,
+    /// Starting the module, without and with what initialization did.
+    pub startup: startup::Startup,
+    /// What initialization learned that will never be learned again.
+    pub learned: Vec<String>,
+}
+
+/// Everything that an engine needs.
+struct Job {
+    prepared: Prepared,
+    options: Options,
+    preloads: Vec<(String, Vec<u8>)>,
+    /// Another engine has won, or the time is up.
+    over: AtomicBool,
+}
+
+/// An initialization that has ended well.
+struct Ran {
+    state: State,
+    host: Host,
+    instructions: Option<u64>,
+    took: Duration,
+}
+
+/// One that has not.
+enum Stopped {
+    Failed(Error),
+    /// Too many nested calls for this engine; another may take more.
+    TooDeep(Error),
+    /// The engine lacks something that the module uses.
+    Unable(String),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Stopped {
+        Stopped::Failed(error)
+    }
+}
+
+impl Stopped {
+    fn into_error(self) -> Error {
+        match self {
+            Stopped::Failed(error) | Stopped::TooDeep(error) => error,
+            Stopped::Unable(why) => Error::build("the engine lacks what this module uses").cause(why),
+        }
+    }
+}
+
+/// Initializes a valid module. `what` names it in messages; what initialization prints goes to standard error.
+pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snapshot> {
+    let explain = |error: wbuild_passes::Error| pipeline::explain(error, what);
+    let prepared = snapshot::prepare(module, &options.initializer).map_err(explain)?;
+    let mut preloads = Vec::new();
+    for (name, path) in &options.preloads {
+        let bytes = crate::output::read(path)?;
+        let bytes = wat::parse_bytes(&bytes)
+            .map_err(|e| Error::build(format!("{} is no module", path.display())).diagnostics(e.to_string()))?;
+        preloads.push((name.clone(), bytes.into_owned()));
+    }
+    let job = Job { prepared, options: options.clone(), preloads, over: AtomicBool::new(false) };
+    let named = |error: Error| Error { message: format!("{what}: {}", error.message), ..error };
+    let (job, mut ran) = initialize(job).map_err(|stopped| named(stopped.into_error()))?;
+    ui.clear();
+    ui.diagnostics(&String::from_utf8_lossy(&ran.host.take_output()));
+    let learned = judge(&ran.host.residue(), options).map_err(named)?;
+    let pages_written = ran.state.memories.iter().map(|(_, image)| pages(image)).sum();
+    let write = snapshot::Options { measure: options.measure, keep: options.keep, renames: options.renames.clone() };
+    let state = std::mem::take(&mut ran.state);
+    let before = module;
+    let (module, written) = snapshot::apply(before, &job.prepared, state, &write).map_err(explain)?;
+    let report = Report {
+        startup: startup::measure(before, &module, ran.took),
+        written,
+        called: job.prepared.calls.iter().map(|call| call.name.clone()).collect(),
+        instructions: ran.instructions,
+        took: ran.took,
+        pages_written,
+        learned,
+    };
+    Ok(Snapshot { module, report })
+}
+
+/// How long Winch's code runs before Cranelift is started beside it: most initializations are done by then, and
+/// racing from the beginning loses on two processors.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Runs initialization to its end in whichever engine gets there first.
+fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
+    let begin = Instant::now();
+    let job = Arc::new(job);
+    let deadline = begin + job.options.timeout;
+    // What it wrote to folders stays written, so it runs once.
+    let once = job.options.fuel.is_some() || job.options.grants.dirs.iter().any(|dir| dir.writable);
+    if !once {
+        let (send, receive) = mpsc::channel();
+        let own = job.clone();
+        spawn(move || drop(send.send(interpret::run(&own))))?;
+        if let Ok(Some(ran)) = receive.recv() {
+            return Ok((job, ran));
+        }
+    }
+    // Winch computes vectors otherwise than the others, where it can at all.
+    let mut waiting = if once || job.prepared.simd { Vec::new() } else { vec![Compiler::Cranelift] };
+    let first = if waiting.is_empty() { Compiler::Cranelift } else { Compiler::Winch };
+    let (send, receive) = mpsc::channel();
+    let mut race = Race { job: job.clone(), engines: Vec::new(), send };
+    race.start(first)?;
+    let mut live = 1;
+    let mut next_at = deadline;
+    loop {
+        let until = if waiting.is_empty() { deadline } else { next_at.min(deadline) };
+        let mut begin_next = false;
+        match receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(Event::Running) => next_at = next_at.min(Instant::now() + PATIENCE),
+            Ok(Event::Ended(ended)) => match *ended {
+                Ok(ran) => return Ok((job, ran)),
+                Err(Stopped::Failed(error)) => return Err(Stopped::Failed(error)),
+                Err(other) => {
+                    live -= 1;
+                    if live == 0 && waiting.is_empty() {
+                        return Err(other);
+                    }
+                    begin_next = true;
+                }
+            },
+            Err(_) if Instant::now() >= deadline => return Err(limits::time(job.options.timeout).into()),
+            Err(_) => begin_next = true,
+        }
+        if begin_next && let Some(compiler) = waiting.pop() {
+            race.start(compiler)?;
+            live += 1;
+        }
+    }
+}
+
+enum Event {
+    /// The code is compiled and runs.
+    Running,
+    Ended(Box<Result<Ran, Stopped>>),
+}
+
+/// The engines at work. Its end is theirs: what runs is interrupted, and what still compiles does not begin.
+struct Race {
+    job: Arc<Job>,
+    engines: Vec<wasmtime::Engine>,
+    send: mpsc::Sender<Event>,
+}
+
+impl Race {
+    /// Starts on a thread of its own, which nobody waits for: a compilation cannot be interrupted.
+    fn start(&mut self, compiler: Compiler) -> Result<()> {
+        let engine = native::engine(compiler, &self.job)?;
+        self.engines.push(engine.clone());
+        let (send, job) = (self.send.clone(), self.job.clone());
+        spawn(move || {
+            let ended = native::run(&engine, &job, || drop(send.send(Event::Running)));
+            drop(send.send(Event::Ended(Box::new(ended))));
+        })
+    }
+}
+
+impl Drop for Race {
+    fn drop(&mut self) {
+        self.job.over.store(true, Ordering::SeqCst);
+        self.engines.iter().for_each(wasmtime::Engine::increment_epoch);
+    }
+}
+
+/// A thread with the stack that deep recursion needs, which a main thread has not.
+fn spawn(work: impl FnOnce() + Send + 'static) -> Result<()> {
+    std::thread::Builder::new()
+        .name("initialization".to_string())
+        .stack_size(engine::STACK + (4 << 20))
+        .spawn(work)
+        .map(drop)
+        .map_err(|e| Error::build("cannot start a thread").cause(e))
+}
+
+/// How many pages of 4 KiB have something in them.
+fn pages(image: &Image) -> u64 {
+    let mut count = 0;
+    let mut next = 0;
+    for (at, bytes) in image.runs() {
+        let (first, end) = (at / 4096, (at + bytes.len() as u64).div_ceil(4096));
+        count += end.saturating_sub(first.max(next));
+        next = end.max(next);
+    }
+    count
+}
+
+/// Refuses what the program's host remembers of initialization and a snapshot cannot carry. Says what else was
+/// learned.
+fn judge(residue: &[Residue], options: &Options) -> Result<Vec<String>> {
+    let is_lost = |one: &&Residue| one.is_state() || **one == Residue::Clock && !options.allow_clock;
+    let Some(first) = residue.iter().find(is_lost) else {
+        return Ok(residue.iter().map(ToString::to_string).collect());
+    };
+    let error = Error::build("initialization left with its host what no snapshot can carry");
+    let error = residue.iter().filter(is_lost).fold(error, |error, one| error.cause(format!("it {one}")));
+    Err(match first {
+        Residue::Clock => {
+            error.help("ask for the time where the program starts; or --preinit-allow-clock, if 1970 will do")
+        }
+        other => error.help(other.help()),
+    })
+}
