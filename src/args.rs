@@ -119,6 +119,7 @@ const LONG: &[(&str, Own, Takes)] = &[
     ("--preinit-allow-clock", Own::PreinitWith(Word::AllowClock), Takes::Nothing),
     ("--preinit-arg", Own::PreinitWith(Word::Arg), Takes::Value),
     ("--preinit-dir", Own::PreinitWith(Word::Dir), Takes::Value),
+    ("--preinit-engine", Own::PreinitWith(Word::Engine), Takes::Value),
     ("--preinit-env", Own::PreinitWith(Word::Env), Takes::Value),
     ("--preinit-fuel", Own::PreinitWith(Word::Fuel), Takes::Value),
     ("--preinit-keep", Own::PreinitWith(Word::Keep), Takes::Nothing),

@@ -47,7 +47,27 @@ pub struct Options {
     pub measure: Measure,
     /// Asking the clock is no error.
     pub allow_clock: bool,
+    pub engine: Choice,
 }
+
+/// What runs initialization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// Whichever is fastest.
+    #[default]
+    Fastest,
+    Interpreter,
+    Winch,
+    Cranelift,
+}
+
+/// What `--preinit-engine` takes, which is there for tests and for doubt.
+pub const ENGINES: &[(&str, Choice)] = &[
+    ("fastest", Choice::Fastest),
+    ("wasmi", Choice::Interpreter),
+    ("winch", Choice::Winch),
+    ("cranelift", Choice::Cranelift),
+];
 
 impl Default for Options {
     fn default() -> Options {
@@ -62,6 +82,7 @@ impl Default for Options {
             renames: Vec::new(),
             measure: Measure::Raw,
             allow_clock: false,
+            engine: Choice::Fastest,
         }
     }
 }
@@ -187,26 +208,33 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
     let begin = Instant::now();
     let job = Arc::new(job);
     let deadline = begin + job.options.timeout;
+    let choice = job.options.engine;
     // What it wrote to folders stays written, so it runs once.
     let once = job.options.fuel.is_some() || job.options.grants.dirs.iter().any(|dir| dir.writable);
-    if !once {
+    let interpret = choice == Choice::Interpreter || choice == Choice::Fastest && !once;
+    if interpret {
         let (send, receive) = mpsc::channel();
         let own = job.clone();
         spawn(move || drop(send.send(interpret::run(&own))))?;
-        if let Ok(Some(ran)) = receive.recv() {
-            return Ok((job, ran));
+        match receive.recv() {
+            Ok(Some(ran)) => return Ok((job, ran)),
+            _ if choice == Choice::Interpreter => return Err(Stopped::Unable("wasmi did not finish".to_string())),
+            _ => {}
         }
     }
     // Winch computes vectors otherwise than the others, where it can at all.
-    let mut waiting = if once || job.prepared.simd { Vec::new() } else { vec![Compiler::Cranelift] };
-    let first = if waiting.is_empty() { Compiler::Cranelift } else { Compiler::Winch };
+    let (first, mut waiting) = match choice {
+        Choice::Winch => (Compiler::Winch, None),
+        Choice::Fastest if !once && !job.prepared.simd => (Compiler::Winch, Some(Compiler::Cranelift)),
+        _ => (Compiler::Cranelift, None),
+    };
     let (send, receive) = mpsc::channel();
     let mut race = Race { job: job.clone(), engines: Vec::new(), send };
     race.start(first)?;
     let mut live = 1;
     let mut next_at = deadline;
     loop {
-        let until = if waiting.is_empty() { deadline } else { next_at.min(deadline) };
+        let until = if waiting.is_none() { deadline } else { next_at.min(deadline) };
         let mut begin_next = false;
         match receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Event::Running) => next_at = next_at.min(Instant::now() + PATIENCE),
@@ -215,7 +243,7 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
                 Err(Stopped::Failed(error)) => return Err(Stopped::Failed(error)),
                 Err(other) => {
                     live -= 1;
-                    if live == 0 && waiting.is_empty() {
+                    if live == 0 && waiting.is_none() {
                         return Err(other);
                     }
                     begin_next = true;
@@ -224,7 +252,7 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
             Err(_) if Instant::now() >= deadline => return Err(limits::time(job.options.timeout).into()),
             Err(_) => begin_next = true,
         }
-        if begin_next && let Some(compiler) = waiting.pop() {
+        if begin_next && let Some(compiler) = waiting.take() {
             race.start(compiler)?;
             live += 1;
         }

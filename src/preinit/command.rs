@@ -6,11 +6,11 @@ use std::time::Instant;
 use wbuild_passes::snapshot::Initializer;
 
 use super::host::GrantedDir;
-use super::{Options, Report, Snapshot};
+use super::{ENGINES, Options, Report, Snapshot};
 use crate::error::{Error, Result};
 use crate::report::Timing;
 use crate::ui::{Ui, Verbosity};
-use crate::{output, pipeline, run, settings, wasm, wat};
+use crate::{config, output, pipeline, run, settings, wasm, wat};
 
 /// A word about initialization, `--preinit-WORD` in a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +18,7 @@ pub enum Word {
     AllowClock,
     Arg,
     Dir,
+    Engine,
     Env,
     Fuel,
     Keep,
@@ -36,6 +37,7 @@ impl Word {
             Word::AllowClock => "--preinit-allow-clock",
             Word::Arg => "--preinit-arg",
             Word::Dir => "--preinit-dir",
+            Word::Engine => "--preinit-engine",
             Word::Env => "--preinit-env",
             Word::Fuel => "--preinit-fuel",
             Word::Keep => "--preinit-keep",
@@ -79,6 +81,7 @@ impl Options {
                 let (host, guest) = value.split_once("::").unwrap_or((value, value));
                 self.grants.dirs.push(GrantedDir { host: host.into(), guest: guest.to_string(), writable });
             }
+            Word::Engine => self.engine = config::choose("--preinit-engine", value, ENGINES)?,
             Word::Env => {
                 let (name, value) = value
                     .split_once('=')
@@ -163,6 +166,9 @@ pub struct Args {
     /// Let it ask the clock, which stands at 1970
     #[arg(long, alias = "preinit-allow-clock")]
     allow_clock: bool,
+    /// What runs it: fastest, wasmi, winch or cranelift
+    #[arg(long, alias = "preinit-engine", value_name = "NAME", hide = true)]
+    engine: Option<String>,
     /// What data is to be small by: size, or compressed for modules that are sent compressed
     #[arg(long, value_name = "size|compressed", default_value = "size")]
     optimize_for: String,
@@ -192,6 +198,7 @@ impl Args {
             (Word::Preload, self.preload.clone()),
             (Word::Timeout, one(&self.timeout)),
             (Word::MaxMemory, one(&self.max_memory)),
+            (Word::Engine, one(&self.engine)),
             (Word::MaxOutput, one(&self.max_output)),
             (Word::Fuel, one(&self.fuel)),
             (Word::AllowClock, if self.allow_clock { vec![String::new()] } else { Vec::new() }),
