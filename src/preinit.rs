@@ -325,7 +325,7 @@ fn judge(residue: &[Residue], options: &Options) -> Result<Vec<String>> {
     let error = residue.iter().filter(is_lost).fold(error, |error, one| error.cause(format!("it {one}")));
     Err(match first {
         Residue::Clock => {
-            error.help("ask for the time where the program starts; or --preinit-allow-clock, if 1970 will do")
+            error.help("ask for the time where the program starts; or --preinit-allow-clock, if the first day of 2020 will do")
         }
         other => error.help(other.help()),
     })

@@ -163,7 +163,7 @@ pub struct Args {
     /// The most instructions that it may run
     #[arg(long, alias = "preinit-fuel", value_name = "COUNT")]
     fuel: Option<String>,
-    /// Let it ask the clock, which stands at 1970
+    /// Let it ask the clock, where it is the first day of 2020
     #[arg(long, alias = "preinit-allow-clock")]
     allow_clock: bool,
     /// What runs it: fastest, wasmi, winch or cranelift

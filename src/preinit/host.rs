@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 mod abi;
 mod call;
 mod descriptors;
+mod disk;
 mod files;
 mod function;
 mod memory;
@@ -171,15 +172,18 @@ impl Host {
     }
 
     /// What was asked for and not granted, with how to grant it: for the error after a program that
-    /// trapped, or exited, perhaps for want of it. At most eight, in the order asked.
+    /// trapped, or exited, perhaps for want of it. The last eight, in the order asked.
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
 
     fn hint(&mut self, hint: String) {
-        if self.hints.len() < MOST_HINTS && !self.hints.contains(&hint) {
-            self.hints.push(hint);
+        self.hints.retain(|other| *other != hint);
+        if self.hints.len() >= MOST_HINTS {
+            // The last ones are the nearest to where the program gave up.
+            self.hints.remove(0);
         }
+        self.hints.push(hint);
     }
 
     /// Appends to the output, up to the limit.

@@ -26,7 +26,7 @@ impl Wanted {
 }
 
 /// Why a path is not opened.
-enum Closed {
+enum Refusal {
     Errno(Errno),
     Disk(io::Error),
     /// It would have to be written to, and the folder is granted for reading.
@@ -35,9 +35,9 @@ enum Closed {
     Special,
 }
 
-impl From<io::Error> for Closed {
-    fn from(error: io::Error) -> Closed {
-        Closed::Disk(error)
+impl From<io::Error> for Refusal {
+    fn from(error: io::Error) -> Refusal {
+        Refusal::Disk(error)
     }
 }
 
@@ -59,11 +59,11 @@ impl Host {
             write: rights & rights::FD_WRITE != 0,
         };
         let opened = open(self.descriptors.dir(fd)?, path, &wanted);
-        let (kind, wrote) = opened.map_err(|closed| match closed {
-            Closed::Errno(errno) => errno.into(),
-            Closed::Disk(error) => self.failed(fd, path, error),
-            Closed::ReadOnly => self.read_only(fd, path),
-            Closed::Special => {
+        let (kind, wrote) = opened.map_err(|refusal| match refusal {
+            Refusal::Errno(errno) => errno.into(),
+            Refusal::Disk(error) => self.failed(fd, path, error),
+            Refusal::ReadOnly => self.read_only(fd, path),
+            Refusal::Special => {
                 let shown = self.shown(fd, path);
                 self.hint(format!("it opened {shown}, which is neither a file nor a folder and is not to be had"));
                 Errno::NOTSUP.into()
@@ -230,18 +230,18 @@ fn stat(dir: &Directory, path: &str, follow: bool) -> io::Result<Metadata> {
 
 /// Opens a file or a folder, and tells whether that wrote to the disk. What a path leads to is looked
 /// at first, since opening something else may wait, for the other end of a pipe.
-fn open(dir: &Directory, path: &str, wanted: &Wanted) -> Result<(Kind, bool), Closed> {
+fn open(dir: &Directory, path: &str, wanted: &Wanted) -> Result<(Kind, bool), Refusal> {
     if wanted.has(oflags::DIRECTORY) && wanted.has(oflags::CREAT | oflags::EXCL | oflags::TRUNC) {
-        return Err(Closed::Errno(Errno::INVAL));
+        return Err(Refusal::Errno(Errno::INVAL));
     }
     // Who asks for a file that is not there yet means the name, not what a link leads to.
     let new = wanted.has(oflags::CREAT) && wanted.has(oflags::EXCL);
     let writes = wanted.write || wanted.has(oflags::TRUNC);
     match stat(dir, path, wanted.follow && !new) {
-        Ok(_) if new => Err(Closed::Errno(Errno::EXIST)),
-        Ok(meta) if meta.is_symlink() => Err(Closed::Errno(Errno::LOOP)),
+        Ok(_) if new => Err(Refusal::Errno(Errno::EXIST)),
+        Ok(meta) if meta.is_symlink() => Err(Refusal::Errno(Errno::LOOP)),
         Ok(meta) if meta.is_dir() => match (writes || wanted.has(oflags::CREAT)) && !wanted.has(oflags::DIRECTORY) {
-            true => Err(Closed::Errno(Errno::ISDIR)),
+            true => Err(Refusal::Errno(Errno::ISDIR)),
             false => {
                 let inside = dir.inside_of(path, &meta);
                 let (opened, writable) = (dir.dir.open_dir(path)?, dir.writable);
@@ -249,24 +249,24 @@ fn open(dir: &Directory, path: &str, wanted: &Wanted) -> Result<(Kind, bool), Cl
                 Ok((Kind::Directory(directory), false))
             }
         },
-        Ok(meta) if !meta.is_file() => Err(Closed::Special),
-        Ok(_) if wanted.has(oflags::DIRECTORY) => Err(Closed::Errno(Errno::NOTDIR)),
-        Ok(_) if writes && !dir.writable => Err(Closed::ReadOnly),
+        Ok(meta) if !meta.is_file() => Err(Refusal::Special),
+        Ok(_) if wanted.has(oflags::DIRECTORY) => Err(Refusal::Errno(Errno::NOTDIR)),
+        Ok(_) if writes && !dir.writable => Err(Refusal::ReadOnly),
         Ok(_) => open_file(dir, path, wanted).map(|kind| (kind, wanted.has(oflags::TRUNC))),
         Err(error) if error.kind() == io::ErrorKind::NotFound && wanted.has(oflags::CREAT) => match dir.writable {
             true => open_file(dir, path, wanted).map(|kind| (kind, true)),
-            false => Err(Closed::ReadOnly),
+            false => Err(Refusal::ReadOnly),
         },
         Err(error) => Err(error.into()),
     }
 }
 
-fn open_file(dir: &Directory, path: &str, wanted: &Wanted) -> Result<Kind, Closed> {
+fn open_file(dir: &Directory, path: &str, wanted: &Wanted) -> Result<Kind, Refusal> {
     let file = open_with(dir, path, wanted)?;
     let meta = Metadata::from_file(&file)?;
     // Somebody has put another thing in its place.
     if !meta.is_file() {
-        return Err(Closed::Special);
+        return Err(Refusal::Special);
     }
     let inode = descriptors::inode(dir.grant, &dir.inside_of(path, &meta));
     let (readable, writable) = (wanted.read, wanted.write);
