@@ -101,12 +101,14 @@ fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) ->
     let mut linker = rust::Linker::choose(toolchain.as_ref().map_err(Error::clone), &rust)?;
     let (config, chosen) = project::settle(config, krate, &rust)?;
     let config = &config;
-    let runtime = match (&toolchain, config.malloc) {
-        (Ok(toolchain), Malloc::Small) => Runtime::locate(&Places::of_process(), toolchain, config.target)?,
-        // Without a C compiler there is no allocator but libc's.
+    let needed = config.malloc == Malloc::Small || config.preinit.is_some();
+    let runtime = match (&toolchain, needed) {
+        (Ok(toolchain), true) => Runtime::locate(&Places::of_process(), toolchain, config.target)?,
+        // Without a C compiler there is no allocator but libc's, and nothing that libc could be told.
         _ => Runtime::default(),
     };
-    linker.malloc = runtime.malloc.clone();
+    linker.malloc = runtime.malloc.clone().filter(|_| config.malloc == Malloc::Small);
+    linker.preinit = runtime.preinit.clone().filter(|_| config.preinit.is_some());
     let plan = |scratch: &Path| -> Result<Plan> {
         Ok(match &chosen {
             Some(chosen) => {
@@ -131,7 +133,7 @@ fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) ->
         let name = format!("build Rust's standard library for {}", config.target.name);
         report.stage(Timing { name, start, before: None, after: None, note: None });
     }
-    if let (Ok(toolchain), true) = (&toolchain, linker.malloc.is_some()) {
+    if let (Ok(toolchain), true) = (&toolchain, needed) {
         runtime.ensure(toolchain)?;
     }
     let scratch = Scratch::new()?;

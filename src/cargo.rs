@@ -11,6 +11,7 @@ use crate::determinism::Hardening;
 use crate::error::{Error, Result};
 use crate::linker::{self, Settings};
 use crate::manifest::Kept;
+use crate::preinit;
 use crate::process::Command;
 use crate::runtime::Runtime;
 use crate::rust::{Linker, memory_words};
@@ -43,6 +44,9 @@ pub struct Args {
     /// Which Binaryen: builtin, off, or the path of a wasm-opt
     #[arg(long, value_name = "off|builtin|PATH")]
     binaryen: Option<String>,
+    /// Initialize every module that exports wbuild_preinit, or NAME, and write it started
+    #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    preinit: Option<String>,
     /// Export this symbol, where a module has it
     #[arg(long = "export", value_name = "NAME")]
     exports: Vec<String>,
@@ -106,17 +110,22 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         Err(e) => Linker::choose(Err(e.clone()), &rust)?.words(),
     };
     rust.ensure(ui)?;
-    let mut archive = None;
-    if let (Ok(toolchain), Malloc::Small) = (&toolchain, malloc) {
-        let runtime = Runtime::locate(&places, toolchain, target)?;
+    let mut runtime = Runtime::default();
+    if let (Ok(toolchain), true) = (&toolchain, malloc == Malloc::Small || args.preinit.is_some()) {
+        runtime = Runtime::locate(&places, toolchain, target)?;
         runtime.ensure(toolchain)?;
-        archive = runtime.malloc;
+    }
+    let mut words = words;
+    if let Some(name) = &args.preinit {
+        words.extend(runtime.preinit.iter().map(|object| object.to_string_lossy().into_owned()));
+        words.extend(preinit::Options::named(name).link_words());
     }
     ui.clear();
     let own = std::env::current_exe().map_err(|e| Error::internal("cannot tell where wbuild is").cause(e))?;
     let settings = Settings {
         wasm_ld,
-        malloc: archive,
+        malloc: runtime.malloc.filter(|_| malloc == Malloc::Small),
+        preinit: args.preinit.clone(),
         words,
         level: effort,
         binaryen: args.binaryen.clone(),

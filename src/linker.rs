@@ -12,6 +12,7 @@ use crate::determinism::Hardening;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::pipeline::{self, Options, Origin};
+use crate::preinit;
 use crate::process::Limits;
 use crate::report::Report;
 use crate::toolchain::{self, Toolchain};
@@ -27,6 +28,8 @@ pub struct Settings {
     pub wasm_ld: Vec<PathBuf>,
     /// An archive that comes before the C library, for builds that are not dev's.
     pub malloc: Option<PathBuf>,
+    /// Which function initializes, by name; modules that do not export it are left as they are.
+    pub preinit: Option<String>,
     /// For wasm-ld, behind rustc's.
     pub words: Vec<String>,
     /// A level that was asked for; else what rustc says to the linker.
@@ -73,7 +76,8 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     let module = Path::new(module);
     depend_on(asked.as_deref(), module);
     let before = output::read(module)?;
-    let options = options(&settings, words)?;
+    let mut options = options(&settings, words)?;
+    options.preinit = options.preinit.filter(|preinit| preinit.applies_to(&before));
     let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
     let name = module.display().to_string();
     let after = pipeline::run(&name, before, &pipeline::stages(&options), &options, &ui, &mut report)?;
@@ -129,7 +133,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         debug,
         binaryen: settings.binaryen.as_deref().unwrap_or("builtin").parse().unwrap_or_default(),
         hardening: settings.hardening,
-        preinit: None,
+        preinit: settings.preinit.as_deref().map(preinit::Options::named),
         origin: Origin::Linked,
         verify_each: settings.verify_each,
     })

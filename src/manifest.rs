@@ -22,6 +22,7 @@ const KEYS: &[(&str, &str)] = &[
     ("malloc", "--malloc"),
     ("max-memory", "--max-memory"),
     ("no-deterministic", "--no-deterministic"),
+    ("preinit", "--preinit"),
     ("simd", "--simd"),
     ("size-limit", "--size-limit"),
     ("stack-last", "--stack-last"),
@@ -140,6 +141,7 @@ fn words(table: &Table, place: &Path) -> Result<Vec<OsString>> {
                 "--export" => "exports = [\"add\", \"sub\"]",
                 "--export-all" | "--stack-last" | "--no-deterministic" | "--simd" => "true or false",
                 "-O" => "level = \"z\"",
+                "--preinit" => "preinit = true, or the name of an exported function",
                 _ => "a string, as behind the option on the command line",
             })
         };
@@ -157,6 +159,9 @@ fn words(table: &Table, place: &Path) -> Result<Vec<OsString>> {
             ("--export-all" | "--stack-last" | "--no-deterministic" | "--simd", _) => {
                 return Err(takes("true or false"));
             }
+            ("--preinit", Value::Boolean(on)) => all.extend(on.then(|| option.into())),
+            ("--preinit", Value::String(name)) => all.push(format!("{option}={name}").into()),
+            ("--preinit", _) => return Err(takes("true, false or a name")),
             ("-O", Value::String(level)) => all.push(format!("-O{level}").into()),
             ("-O", Value::Integer(level)) => all.push(format!("-O{level}").into()),
             (_, Value::String(text)) => all.extend([option.into(), text.into()]),

@@ -88,6 +88,26 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The usual ones for this function: see [`Options::initializer`].
+    pub fn named(name: &str) -> Options {
+        Options { initializer: Options::initializer(name), ..Options::default() }
+    }
+
+    /// Whether a module exports what is to be run.
+    pub fn applies_to(&self, module: &[u8]) -> bool {
+        let wanted = |name: &str| match &self.initializer {
+            Initializer::Found => snapshot::NAMES.contains(&name),
+            Initializer::Named(wanted) => name == wanted,
+            Initializer::Constructors => true,
+        };
+        wasmparser::Parser::new(0).parse_all(module).map_while(Result::ok).any(|payload| match payload {
+            wasmparser::Payload::ExportSection(exports) => {
+                exports.into_iter().map_while(Result::ok).any(|export| wanted(export.name))
+            }
+            _ => false,
+        })
+    }
+
     /// For wasm-ld: what the snapshot calls by name, if it is there.
     pub fn link_words(&self) -> Vec<String> {
         let mut names = vec![snapshot::ENVIRONMENT.to_string()];
@@ -324,9 +344,9 @@ fn judge(residue: &[Residue], options: &Options) -> Result<Vec<String>> {
     let error = Error::build("initialization left with its host what no snapshot can carry");
     let error = residue.iter().filter(is_lost).fold(error, |error, one| error.cause(format!("it {one}")));
     Err(match first {
-        Residue::Clock => {
-            error.help("ask for the time where the program starts; or --preinit-allow-clock, if the first day of 2020 will do")
-        }
+        Residue::Clock => error.help(
+            "ask for the time where the program starts; or --preinit-allow-clock, if the first day of 2020 will do",
+        ),
         other => error.help(other.help()),
     })
 }

@@ -19,6 +19,8 @@ pub struct Linker {
     crt_reactor: Option<PathBuf>,
     /// An archive with an allocator that goes before the C library's.
     pub malloc: Option<PathBuf>,
+    /// An object that is called when initialization has ended.
+    pub preinit: Option<PathBuf>,
     pub identity: Vec<Tool>,
 }
 
@@ -30,7 +32,8 @@ impl Linker {
             Ok(toolchain) if !toolchain.hermetic => {
                 let identity = toolchain.identity.iter().filter(|tool| tool.name == "wasm-ld").cloned().collect();
                 let path = toolchain.wasm_ld.first().cloned().unwrap_or_default();
-                return Ok(Linker { path, crt_reactor: toolchain.crt_reactor.clone(), malloc: None, identity });
+                let crt_reactor = toolchain.crt_reactor.clone();
+                return Ok(Linker { path, crt_reactor, malloc: None, preinit: None, identity });
             }
             Ok(_) => Error::build("no native wasm-ld found, and rustc needs one")
                 .cause("the linker that is itself wasm takes more than one word to start")
@@ -38,7 +41,7 @@ impl Linker {
             Err(e) => e,
         };
         match rust.lld() {
-            Some(path) => Ok(Linker { path, crt_reactor: None, malloc: None, identity: Vec::new() }),
+            Some(path) => Ok(Linker { path, crt_reactor: None, malloc: None, preinit: None, identity: Vec::new() }),
             None => Err(refused),
         }
     }
@@ -148,6 +151,10 @@ fn link_words(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsString> 
         words.extend(["--entry".into(), "_initialize".into()]);
     }
     words.extend(krate.exports.iter().map(|name| format!("--export={name}").into()));
+    if let Some(preinit) = &config.preinit {
+        words.extend(linker.preinit.clone().map(PathBuf::into_os_string));
+        words.extend(preinit.link_words().into_iter().map(OsString::from));
+    }
     words.extend(krate.export_all.then(|| "--export-all".into()));
     words.extend(krate.link_args.iter().cloned());
     words

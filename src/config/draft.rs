@@ -284,8 +284,8 @@ impl Draft {
         };
         let preinit = match (self.preinit.take(), self.preinit_words) {
             (Some(name), _) => {
-                let initializer = preinit::Options::initializer(&name);
-                Some(preinit::Options { initializer, ..std::mem::take(&mut self.preinit_options) })
+                self.preinit_options.initializer = preinit::Options::initializer(&name);
+                Some(std::mem::take(&mut self.preinit_options))
             }
             (None, Some(word)) => {
                 return Err(Error::usage(format!("{word} is about initialization, and nothing is initialized"))
