@@ -164,6 +164,12 @@ pub fn run(
     // Its tool runs functions of the module that only describe, and deletes them; it must find them
     // as the compiler made them.
     if has_section(&module, |name| name == "__wasm_bindgen_unstable") {
+        if stages.iter().any(|stage| matches!(stage, Stage::Snapshot(..))) {
+            return Err(Error::build(format!(
+                "{what} cannot be initialized before wasm-bindgen has made its JavaScript"
+            ))
+            .help("build it without --preinit, run wasm-bindgen, then wbuild preinit FILE_bg.wasm"));
+        }
         ui.note(format!(
             "{what} is left as it was linked, for wasm-bindgen; then wbuild opt and wbuild harden --js-boundary"
         ));

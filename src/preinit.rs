@@ -200,7 +200,7 @@ pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snap
     let named = |error: Error| Error { message: format!("{what}: {}", error.message), ..error };
     let (job, mut ran) = initialize(job).map_err(|stopped| named(stopped.into_error()))?;
     ui.clear();
-    ui.diagnostics(&String::from_utf8_lossy(&ran.host.take_output()));
+    ui.program_output(&String::from_utf8_lossy(&ran.host.take_output()));
     let learned = judge(&ran.host.residue(), options).map_err(named)?;
     let pages_written = ran.state.memories.iter().map(|(_, image)| pages(image)).sum();
     let write = snapshot::Options { measure: options.measure, keep: options.keep, renames: options.renames.clone() };

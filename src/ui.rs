@@ -79,6 +79,14 @@ impl Ui {
         }
     }
 
+    /// What a program printed that ran while building, even under `-q`; once, where two ways of one build ran it.
+    pub fn program_output(&self, text: &str) {
+        let new = self.said.lock().unwrap_or_else(|e| e.into_inner()).insert(text.to_string());
+        if new {
+            self.diagnostics(text);
+        }
+    }
+
     /// What a subcommand tells the person who typed it; not under `-q`.
     pub fn say(&self, text: &str) {
         if self.verbosity > Verbosity::Quiet {

@@ -231,7 +231,10 @@ impl Draft {
                 self.preinit_words.get_or_insert(word.option());
                 self.preinit_options.take(word, &value)?;
             }
-            Own::OptimizeFor => self.preinit_options.measure = settings::measure(&value)?,
+            Own::OptimizeFor => {
+                self.preinit_words.get_or_insert("--optimize-for");
+                self.preinit_options.measure = settings::measure(&value)?;
+            }
             Own::Quiet => self.verbosity = Verbosity::Quiet,
             Own::Reactor => self.reactor = true,
             Own::Simd => self.simd = true,
