@@ -24,6 +24,7 @@ pub enum Word {
     Keep,
     MaxMemory,
     MaxOutput,
+    MaxStack,
     Preload,
     Rename,
     Stdin,
@@ -43,6 +44,7 @@ impl Word {
             Word::Keep => "--preinit-keep",
             Word::MaxMemory => "--preinit-max-memory",
             Word::MaxOutput => "--preinit-max-output",
+            Word::MaxStack => "--preinit-max-stack",
             Word::Preload => "--preload",
             Word::Rename => "--preinit-rename",
             Word::Stdin => "--preinit-stdin",
@@ -98,6 +100,7 @@ impl Options {
             Word::Keep => self.keep = true,
             Word::MaxMemory => self.max_memory = settings::size(value)?,
             Word::MaxOutput => self.grants.max_output = settings::size(value)?,
+            Word::MaxStack => self.max_stack = (settings::size(value)?.clamp(64 << 10, 4 << 30)) as usize,
             Word::Preload => {
                 let (name, path) = pair("=", "--preload env=FILE.wasm")?;
                 self.preloads.push((name, path.into()));
@@ -160,6 +163,9 @@ pub struct Args {
     /// The most that it may print [default: 64MB]
     #[arg(long, alias = "preinit-max-output", value_name = "SIZE")]
     max_output: Option<String>,
+    /// The most native stack for its calls [default: 8MB]
+    #[arg(long, alias = "preinit-max-stack", value_name = "SIZE")]
+    max_stack: Option<String>,
     /// The most instructions that it may run
     #[arg(long, alias = "preinit-fuel", value_name = "COUNT")]
     fuel: Option<String>,
@@ -200,6 +206,7 @@ impl Args {
             (Word::MaxMemory, one(&self.max_memory)),
             (Word::Engine, one(&self.engine)),
             (Word::MaxOutput, one(&self.max_output)),
+            (Word::MaxStack, one(&self.max_stack)),
             (Word::Fuel, one(&self.fuel)),
             (Word::AllowClock, if self.allow_clock { vec![String::new()] } else { Vec::new() }),
         ];

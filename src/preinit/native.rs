@@ -82,10 +82,10 @@ impl ResourceLimiter for Bounds {
 
 /// The engine, made before it is needed so that another thread can interrupt it.
 pub(super) fn engine(compiler: Compiler, job: &Job) -> Result<Engine> {
-    engine::engine(match compiler {
-        Compiler::Winch => Profile::InitializeQuickly,
-        Compiler::Cranelift if job.options.fuel.is_some() => Profile::InitializeCounting,
-        Compiler::Cranelift => Profile::Initialize,
+    engine::engine(Profile::Initialize {
+        quickly: compiler == Compiler::Winch,
+        counting: job.options.fuel.is_some(),
+        stack: job.options.max_stack,
     })
 }
 
@@ -150,7 +150,7 @@ fn stopped(store: &mut Store<Surroundings>, job: &Job, what: &str, e: &wasmtime:
     match e.downcast_ref::<Trap>() {
         Some(Trap::Interrupt) => Stopped::Failed(limits::time(job.options.timeout)),
         Some(Trap::OutOfFuel) => Stopped::Failed(limits::fuel(job.options.fuel.unwrap_or_default())),
-        Some(Trap::StackOverflow) => Stopped::TooDeep(run::trapped(&what, e)),
+        Some(Trap::StackOverflow) => Stopped::TooDeep(run::with_backtrace(limits::stack(job.options.max_stack), e)),
         _ => failed(run::trapped(&what, e)),
     }
 }
