@@ -34,7 +34,7 @@ pub(super) fn run(module: &mut Module<'_>, report: &mut Report) -> Result<(), Er
             if let Some((_, nan)) = next.next_if(|(at, _)| *at == edit.position) {
                 let temp = writer.temp(edit, nan.ty(), 0)?;
                 edit.after(&Instruction::LocalTee(temp));
-                writer.top_and_local(temp, *nan).iter().for_each(|instruction| edit.after(instruction));
+                writer.top(temp, *nan).iter().for_each(|instruction| edit.after(instruction));
             }
             Ok(())
         })?;
@@ -67,19 +67,25 @@ fn is_guard(module: &Module<'_>, code: &[Operator<'_>], nan: Nan) -> bool {
         operator => of_operator(operator).is_some_and(|(ty, bits)| nan.is(ty, bits)),
     };
     let get = |operator: &Operator<'_>, local: u32| matches!(operator, Operator::LocalGet { local_index } if *local_index == local);
-    let set = |operator: &Operator<'_>, local: u32| matches!(operator, Operator::LocalSet { local_index } if *local_index == local);
     match (nan, code) {
         (
             Nan::F32 | Nan::F64,
-            [Operator::LocalTee { local_index: t }, a, differ, Operator::If { blockty }, b, c, d, e, ..],
+            [
+                Operator::LocalTee { local_index: t },
+                a,
+                compare,
+                Operator::If { .. },
+                b,
+                Operator::Else,
+                c,
+                Operator::End,
+                ..,
+            ],
         ) => {
-            matches!((nan, differ), (Nan::F32, Operator::F32Ne) | (Nan::F64, Operator::F64Ne))
-                && *blockty == wasmparser::BlockType::Empty
-                && matches!(d, Operator::End)
+            matches!((nan, compare), (Nan::F32, Operator::F32Ge) | (Nan::F64, Operator::F64Ge))
                 && get(a, *t)
-                && is_nan(b)
-                && set(c, *t)
-                && get(e, *t)
+                && get(b, *t)
+                && is_nan(c)
         }
         (
             Nan::F32x4 | Nan::F64x2,

@@ -1,8 +1,10 @@
 //! Writing guards into bodies.
 //!
-//! A scalar's guard is `local.tee t; local.get t; f64.ne; if; NaN; local.set t; end; local.get t`: a branch that is
-//! never taken costs engines less than a select. Where the value is in a local anyway, that is `t`. In functions whose
-//! locals are not followed the guard is a `select`, which the analysis of the output understands there as well.
+//! A scalar's guard is `local.tee t; local.get t; f64.ge; if (result f64); local.get t; else; NaN; end`, and where the
+//! value is in a local anyway `local.get t; local.get t; f64.ge; if; else; NaN; local.set t; end`. A value is not less
+//! than itself unless it is a NaN, and engines test that with one branch, where `f64.ne` takes two on x86; a branch that
+//! always goes the same way costs less than a select. In functions whose locals are not followed the guard is
+//! a `select`, which the analysis of the output understands there as well.
 
 use super::build::{List, constant};
 use super::graph::{Graph, Site, Type};
@@ -63,6 +65,11 @@ impl Nan {
             Nan::F64 => Instruction::F64Const(wasm_encoder::Ieee64::new(NAN64)),
             Nan::F32x4 | Nan::F64x2 => Instruction::V128Const(self.bits() as i128),
         }
+    }
+
+    /// Of a scalar twice on the stack: whether it is no NaN.
+    fn is_number(self) -> Instruction<'static> {
+        if self == Nan::F32 { Instruction::F32Ge } else { Instruction::F64Ge }
     }
 
     /// How many bytes the constant takes in code.
@@ -248,16 +255,27 @@ impl<'n> Writer<'n> {
         match nan {
             Nan::F32x4 => vec![nan_here, get.clone(), get, Instruction::F32x4Eq, Instruction::V128Bitselect],
             Nan::F64x2 => vec![nan_here, get.clone(), get, Instruction::F64x2Eq, Instruction::V128Bitselect],
-            _ if self.pooled => {
-                let equal = if nan == Nan::F32 { Instruction::F32Eq } else { Instruction::F64Eq };
-                vec![nan_here, get.clone(), get, equal, Instruction::Select]
+            Nan::F32 | Nan::F64 if self.pooled => {
+                vec![nan_here, get.clone(), get, nan.is_number(), Instruction::Select]
             }
-            _ => {
-                let differ = if nan == Nan::F32 { Instruction::F32Ne } else { Instruction::F64Ne };
-                let branch = Instruction::If(BlockType::Empty);
-                vec![get.clone(), differ, branch, nan_here, set, Instruction::End, get]
+            Nan::F32 | Nan::F64 => {
+                let (branch, other) = (Instruction::If(BlockType::Empty), Instruction::Else);
+                vec![get.clone(), nan.is_number(), branch, other, nan_here, set, Instruction::End, get]
             }
         }
+    }
+
+    /// With a value on top of the stack that is in a local which nobody else reads, makes the top exact.
+    pub(super) fn top(&self, temp: u32, nan: Nan) -> Vec<Instruction<'static>> {
+        let ty = match nan {
+            Nan::F32 | Nan::F64 if self.pooled => return self.top_and_local(temp, nan),
+            Nan::F32x4 | Nan::F64x2 => return self.top_and_local(temp, nan),
+            Nan::F32 => wasm_encoder::ValType::F32,
+            Nan::F64 => wasm_encoder::ValType::F64,
+        };
+        let (get, branch) = (Instruction::LocalGet(temp), Instruction::If(BlockType::Result(ty)));
+        let nan_here = self.nans.get(nan);
+        vec![get.clone(), nan.is_number(), branch, get, Instruction::Else, nan_here, Instruction::End]
     }
 
     /// Makes what is in a local exact.
@@ -292,7 +310,7 @@ impl<'n> Writer<'n> {
             _ => {
                 let temp = self.temp(edit, nan.ty(), 0)?;
                 edit.before(&Instruction::LocalTee(temp));
-                self.top_and_local(temp, nan).iter().for_each(|i| edit.before(i));
+                self.top(temp, nan).iter().for_each(|i| edit.before(i));
                 Ok(false)
             }
         }
@@ -316,7 +334,7 @@ impl<'n> Writer<'n> {
         for (below, &temp) in spilled.iter().enumerate().rev() {
             edit.after(&Instruction::LocalGet(temp));
             if let Some(&nan) = wanted.get(&(below as u32)) {
-                self.top_and_local(temp, nan).iter().for_each(|i| edit.after(i));
+                self.top(temp, nan).iter().for_each(|i| edit.after(i));
             }
         }
         Ok(())

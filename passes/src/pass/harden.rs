@@ -26,8 +26,9 @@
 //!     i32.const 0
 //!     local.get 2
 //!     local.get 2
-//!     f64.ne
+//!     f64.ge
 //!     if ;; label = @1
+//!     else
 //!       f64.const nan (;=NaN;)
 //!       local.set 2
 //!     end
