@@ -99,8 +99,8 @@ pub(crate) fn run(module: &mut Module<'_>, options: &Options) -> Result<Report, 
 
 fn run_within(module: &mut Module<'_>, options: &Options, limits: &Limits) -> Result<Report, Error> {
     let mut report = Report::default();
-    refuse::check(module, options)?;
-    grow::run(module, &mut report)?;
+    let growing = refuse::check(module, options)?;
+    grow::run(module, &growing, &mut report)?;
     if options.simd {
         relaxed::run(module, &mut report)?;
     }
