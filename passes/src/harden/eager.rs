@@ -1,7 +1,7 @@
 //! The plain way: a guard behind every operator that may make a NaN. Nothing is analysed, so little can be wrong.
 
 use super::build::{constant, of_operator};
-use super::insert::{Nan, Nans, Writer, counts};
+use super::insert::{Fix, Form, Nan, Nans, Writer, counts};
 use super::operators::{Meaning, meaning};
 use super::report::Report;
 use super::state::Shape;
@@ -26,7 +26,7 @@ pub(super) fn run(module: &mut Module<'_>, report: &mut Report) -> Result<(), Er
         return Ok(());
     }
     kinds.iter().for_each(|&nan| report.count_guard(nan, "every"));
-    let nans = Nans::choose(module, counts(&kinds));
+    let nans = Nans::choose(module, counts(kinds.iter().copied()));
     for (id, bare) in sites {
         let mut writer = Writer::new(&nans, false);
         let mut next = bare.iter().peekable();
@@ -34,7 +34,10 @@ pub(super) fn run(module: &mut Module<'_>, report: &mut Report) -> Result<(), Er
             if let Some((_, nan)) = next.next_if(|(at, _)| *at == edit.position) {
                 let temp = writer.temp(edit, nan.ty(), 0)?;
                 edit.after(&Instruction::LocalTee(temp));
-                writer.top(temp, *nan).iter().for_each(|instruction| edit.after(instruction));
+                writer
+                    .top(temp, Fix { nan: *nan, form: Form::Branch })
+                    .iter()
+                    .for_each(|instruction| edit.after(instruction));
             }
             Ok(())
         })?;
