@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wbuild_passes::check::{Certificate, Finding, Source, Status, Verdict};
-use wbuild_passes::{Blame, check, harden};
+use wbuild_passes::{Blame, Proved, check, harden, harden_and_check};
 
 use crate::error::{Error, Result};
 use crate::pipeline;
@@ -23,31 +23,20 @@ pub struct Hardening {
     pub js_boundary: bool,
 }
 
-/// A hardened module, and what was done to it.
-pub struct Hardened {
-    pub module: Vec<u8>,
-    pub report: harden::Report,
-    pub certificate: Certificate,
-}
+/// A module that was proved to be deterministic.
+pub struct Hardened(pub Proved);
 
 /// Hardens a module and has the checker prove it. `what` names it in messages.
 ///
-/// What the checker cannot follow is hardened again with a guard behind every operator that may make a NaN, which
-/// it can; a module that it does not call deterministic is never given out.
+/// A module that the checker does not call deterministic is never given out.
 pub fn run(what: &str, module: &[u8], hardening: Hardening) -> Result<Hardened> {
     let Hardening { simd, js_boundary } = hardening;
-    let mut unproved = None;
-    for eager in [false, true] {
-        let options = harden::Options { simd, js_boundary, eager };
-        let (module, report) = harden::harden(module, &options).map_err(|error| explain(error, what))?;
-        let certificate =
-            check::check(&module, &check::Options { js_boundary }).map_err(|error| pipeline::explain(error, what))?;
-        if certificate.verdict == Verdict::Deterministic {
-            return Ok(Hardened { module, report, certificate });
-        }
-        unproved = Some(certificate);
+    let options = harden::Options { simd, js_boundary, eager: false };
+    let proved = harden_and_check(module, &options).map_err(|error| explain(error, what))?;
+    if proved.certificate.verdict == Verdict::Deterministic {
+        return Ok(Hardened(proved));
     }
-    let worst = unproved.iter().flat_map(|certificate| &certificate.sources).max_by_key(|source| source.status);
+    let worst = proved.certificate.sources.iter().max_by_key(|source| source.status);
     let mut error = Error::build(format!("{what} was hardened, but it cannot be proved to be deterministic"));
     if let Some(source) = worst {
         let places = source.findings.first().map(|finding| format!(": {}", place(finding))).unwrap_or_default();
@@ -73,7 +62,7 @@ fn explain(error: wbuild_passes::Error, what: &str) -> Error {
 impl Hardened {
     /// In a line: what was guarded, what needed no guard, and what it costs.
     pub fn summary(&self) -> String {
-        let report = &self.report;
+        let report = &self.0.report;
         let proved: u32 = report.proved.values().sum();
         let mut text = format!("{} guards, {proved} places proved safe", report.guards_inserted());
         if report.grow_sites > 0 {
@@ -87,7 +76,7 @@ impl Hardened {
 
     /// For the report of a build.
     pub fn json(&self) -> Value {
-        let report = &self.report;
+        let report = &self.0.report;
         json!({
             "guards": report.guards,
             "reasons": report.reasons,
@@ -96,7 +85,7 @@ impl Hardened {
             "relaxed_replaced": report.relaxed,
             "grow_sites": report.grow_sites,
             "bytes_added": report.bytes_added,
-            "verdict": verdict(self.certificate.verdict),
+            "verdict": verdict(self.0.certificate.verdict),
         })
     }
 }
@@ -142,11 +131,11 @@ pub fn harden_command(args: &Harden, ui: &Ui) -> Result<()> {
     let hardening = Hardening { simd: args.simd, js_boundary: args.js_boundary };
     let hardened = run(&name, &before, hardening).map_err(|error| no_module(&name, &before, error))?;
     ui.say(&hardened.summary());
-    let sizes = (Some(before.len()), Some(hardened.module.len()));
+    let sizes = (Some(before.len()), Some(hardened.0.module.len()));
     report.stage(Timing { name: "harden".into(), start, before: sizes.0, after: sizes.1, note: None });
     report.hardened(hardened.json());
-    output::write(&args.output, &hardened.module)?;
-    report.finish(&args.output, &hardened.module);
+    output::write(&args.output, &hardened.0.module)?;
+    report.finish(&args.output, &hardened.0.module);
     match &args.json {
         Some(path) => report.write(path),
         None => Ok(()),

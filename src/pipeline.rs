@@ -198,7 +198,7 @@ pub fn run(
                 let hardened = determinism::run(what, &module, *hardening)?;
                 note = Some(hardened.summary());
                 report.hardened(hardened.json());
-                module = hardened.module;
+                module = hardened.0.module;
             }
         }
         report.stage(Timing { name: stage.name(), start, before: Some(before), after: Some(module.len()), note });

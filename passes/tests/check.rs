@@ -108,6 +108,8 @@ fn a_guard_must_give_the_canonical_constant() {
 fn a_guard_must_test_the_value_that_it_replaces() {
     let case = |body: &str| store(&format!("{MADE} {body} local.get $t"));
     let set = "if global.get $nan local.set $t end";
+    let otherwise = "if else global.get $nan local.set $t end";
+    let chosen = "if (result f64) local.get $t else global.get $nan end local.set $t";
     expect_bodies(&[
         (D, "ne", &case(&format!("local.tee $t local.get $t f64.ne {set}"))),
         (N, "no guard", &case("local.set $t")),
@@ -117,6 +119,14 @@ fn a_guard_must_test_the_value_that_it_replaces() {
         (N, "another local is compared", &case(&format!("local.tee $t local.get $u f64.ne {set}"))),
         (N, "another local is tested", &case(&format!("local.set $t local.get $u local.get $u f64.ne {set}"))),
         (N, "another local is set", &case("local.tee $t local.get $t f64.ne if global.get $nan local.set $u end")),
+        (D, "ge, else", &case(&format!("local.tee $t local.get $t f64.ge {otherwise}"))),
+        (D, "le, else", &case(&format!("local.tee $t local.get $t f64.le {otherwise}"))),
+        (N, "gt, which never holds", &case(&format!("local.tee $t local.get $t f64.gt {otherwise}"))),
+        (N, "ge, of another local", &case(&format!("local.tee $t local.get $u f64.ge {otherwise}"))),
+        (N, "ge, of another first", &case(&format!("local.set $t local.get $u local.get $t f64.ge {otherwise}"))),
+        (N, "ge", &case(&format!("local.tee $t local.get $t f64.ge {set}"))),
+        (D, "ge, a value of if", &case(&format!("local.tee $t local.get $t f64.ge {chosen}"))),
+        (N, "lt, a value of if", &case(&format!("local.tee $t local.get $t f64.lt {chosen}"))),
         (N, "le", &case(&format!("local.tee $t local.get $t f64.le {set}"))),
         (
             N,

@@ -1,6 +1,9 @@
 //! The checker bears any input, and takes a time that is linear in it.
 
+mod numbers;
+
 use arbitrary::Unstructured;
+use numbers::Numbers;
 use std::time::{Duration, Instant};
 use wasm_smith::{Config, Module as Smith};
 use wbuild_passes::check::{Options, Verdict, check};
@@ -10,21 +13,8 @@ use wbuild_passes::wasm_encoder::{
 };
 use wbuild_passes::{Blame, validate};
 
-/// A generator of numbers with a fixed seed.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-}
-
 fn smith(seed: u64) -> Option<Vec<u8>> {
-    let mut numbers = Numbers(seed);
-    let bytes: Vec<u8> = (0..600 + (seed as usize % 5) * 500).map(|_| numbers.next() as u8).collect();
+    let bytes = Numbers(seed).bytes(600 + (seed as usize % 5) * 500);
     let exotic = seed.is_multiple_of(3);
     let config = Config {
         max_memories: 3,

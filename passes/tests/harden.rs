@@ -1,10 +1,14 @@
 //! The hardening pass: refusals, facts, growth, hardening twice, and code made to hurt.
 
+mod numbers;
+
 use arbitrary::Unstructured;
+use numbers::Numbers;
 use wasm_encoder::{BlockType, Instruction};
 use wasm_smith::{Config, Module as Smith};
+use wbuild_passes::check::{self, Verdict, check};
 use wbuild_passes::harden::{Options, Report, harden};
-use wbuild_passes::{Error, validate, wasm_encoder};
+use wbuild_passes::{Error, harden_and_check, validate, wasm_encoder};
 
 const PLAIN: Options = Options { simd: false, js_boundary: false, eager: false };
 const SIMD: Options = Options { simd: true, ..PLAIN };
@@ -28,20 +32,8 @@ fn refusal(text: &str) -> Error {
     harden(&wat(text), &PLAIN).unwrap_err()
 }
 
-/// Random bytes of a seed, for modules.
-fn bytes(seed: u64, count: usize) -> Vec<u8> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) as u8
-    };
-    (0..count).map(|_| next()).collect()
-}
-
 fn random(seed: u64) -> Option<Vec<u8>> {
-    let bytes = bytes(seed, 1000 + (seed as usize % 5) * 800);
+    let bytes = Numbers(seed).bytes(1000 + (seed as usize % 5) * 800);
     let config = Config {
         max_memories: 2,
         max_funcs: 12,
@@ -131,6 +123,11 @@ fn each_shape_of_control_makes_one_join_and_one_guard_where_it_runs_least() {
         ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.eq (local.get 1) (local.get 1)) (then (call $see (local.get 1))))".into(), 0),
         ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.ne (local.get 1) (local.get 1)) (then (call $see (local.get 1))))".into(), 1),
         ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.ne (local.get 1) (local.get 1)) (then) (else (call $see (local.get 1))))".into(), 0),
+        ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.ge (local.get 1) (local.get 1)) (then (call $see (local.get 1))))".into(), 0),
+        ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.le (local.get 1) (local.get 1)) (then (call $see (local.get 1))))".into(), 0),
+        ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.ge (local.get 1) (local.get 1)) (then) (else (call $see (local.get 1))))".into(), 1),
+        ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.ge (local.get 1) (local.get 2)) (then (call $see (local.get 1))))".into(), 1),
+        ("(local.set 1 (f64.sqrt (local.get 2))) (if (f64.gt (local.get 1) (local.get 1)) (then) (else (call $see (local.get 1))))".into(), 1),
     ] {
         assert_eq!(guards(&body(&code)), expected, "{code}");
     }
@@ -217,7 +214,7 @@ fn a_function_called_directly_and_through_a_table_keeps_bits_from_both() {
     assert_eq!(report.guards_inserted(), 1);
     // The parameter may hold a caller's raw bits, so the guard is the caller's.
     let store = output.split("(func ").nth(2).unwrap();
-    assert!(!store.contains("f64.ne"), "{output}");
+    assert!(!store.contains("f64.ge"), "{output}");
 }
 
 #[test]
@@ -428,4 +425,34 @@ fn call_chains_of_100_000_functions_take_linear_work() {
     let mut module = wasm_encoder::Module::new();
     module.section(&types).section(&functions).section(&exports).section(&bodies);
     assert_eq!(survive("call chain", &module.finish()).guards_inserted(), 1);
+}
+
+#[test]
+fn guards_are_branches_in_loops_and_selects_elsewhere() {
+    let text = "(module (memory 1) (func (export \"f\") (param f64 i32)
+        (f64.store (i32.const 0) (f64.sqrt (local.get 0)))
+        (loop (f64.store (i32.const 8) (f64.sqrt (local.get 0))) (br_if 0 (local.get 1)))))";
+    let (output, report) = run(text, &PLAIN);
+    assert_eq!(report.guards_inserted(), 2);
+    let (outside, inside) = output.split_once("loop").unwrap();
+    assert!(outside.contains("select") && !outside.contains("else"), "{output}");
+    assert!(inside.contains("else") && !inside.contains("select"), "{output}");
+}
+
+#[test]
+fn hardening_with_its_proof_is_hardening_and_then_checking() {
+    let text = "(module (memory 1) (func (export \"f\") (param f64)
+        (f64.store (i32.const 0) (f64.sqrt (local.get 0)))))";
+    let bytes = wat(text);
+    for eager in [false, true] {
+        let options = Options { eager, ..PLAIN };
+        let proved = harden_and_check(&bytes, &options).unwrap();
+        let (module, report) = harden(&bytes, &options).unwrap();
+        assert_eq!(proved.certificate, check(&module, &check::Options::default()).unwrap());
+        assert_eq!(proved.certificate.verdict, Verdict::Deterministic);
+        assert_eq!((proved.module, proved.report, proved.eager), (module, report, eager));
+    }
+    let mut damaged = bytes;
+    damaged.pop();
+    assert!(harden_and_check(&damaged, &PLAIN).is_err());
 }

@@ -1,26 +1,13 @@
 //! Random modules through reading, writing and every pass.
 
+mod numbers;
+
 use arbitrary::Unstructured;
+use numbers::Numbers;
 use wasm_smith::{Config, Module as Smith};
 use wbuild_passes::{
     DataKind, DebugInfo, Encodings, Module, Options, Pass, find, registry, run, validate, wasm_encoder,
 };
-
-/// A generator of numbers with a fixed seed, so that every run of the tests sees the same modules.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next() as u8).collect()
-    }
-}
 
 fn module(seed: u64) -> Option<Vec<u8>> {
     let bytes = Numbers(seed).bytes(600 + (seed as usize % 5) * 500);

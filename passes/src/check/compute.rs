@@ -31,11 +31,12 @@ impl Walk<'_, '_> {
                 };
                 self.machine.push(state);
             }
-            O::F32Eq | O::F64Eq => self.compare(Shape::Scalar, Some(false)),
-            O::F32Ne | O::F64Ne => self.compare(Shape::Scalar, Some(true)),
-            O::F32Lt | O::F32Gt | O::F32Le | O::F32Ge | O::F64Lt | O::F64Gt | O::F64Le | O::F64Ge => {
-                self.compare(Shape::Scalar, None);
+            // A number equals itself, and is not less than itself.
+            O::F32Eq | O::F64Eq | O::F32Le | O::F64Le | O::F32Ge | O::F64Ge => {
+                self.compare(Shape::Scalar, Some(false));
             }
+            O::F32Ne | O::F64Ne => self.compare(Shape::Scalar, Some(true)),
+            O::F32Lt | O::F32Gt | O::F64Lt | O::F64Gt => self.compare(Shape::Scalar, None),
             O::I32TruncF32S
             | O::I32TruncF32U
             | O::I32TruncF64S
@@ -126,7 +127,7 @@ impl Walk<'_, '_> {
         self.machine.push(value::converted(width, low, high));
     }
 
-    /// A comparison; one of a value with itself is a test for a NaN if it is for (in)equality.
+    /// A comparison; `holds_for_nan` says that of a value with itself it tells a NaN, and how.
     pub fn compare(&mut self, shape: Shape, holds_for_nan: Option<bool>) {
         let right = self.machine.pop();
         let left = self.machine.pop();

@@ -191,6 +191,11 @@ impl Source {
 pub fn check(bytes: &[u8], options: &Options) -> Result<Certificate, Error> {
     refuse_linkable(bytes)?;
     validate(bytes)?;
+    check_valid(bytes, options)
+}
+
+/// The same of a module that was validated just now.
+pub(crate) fn check_valid(bytes: &[u8], options: &Options) -> Result<Certificate, Error> {
     let module = Module::parse(bytes)?;
     let facts = facts::Facts::of(&module, *options)?;
     let outcomes = calls::follow_all(&facts)?;

@@ -1,7 +1,7 @@
 //! The plain way: a guard behind every operator that may make a NaN. Nothing is analysed, so little can be wrong.
 
 use super::build::{constant, of_operator};
-use super::insert::{Nan, Nans, Writer, counts};
+use super::insert::{Fix, Form, Nan, Nans, Writer, counts};
 use super::operators::{Meaning, meaning};
 use super::report::Report;
 use super::state::Shape;
@@ -26,7 +26,7 @@ pub(super) fn run(module: &mut Module<'_>, report: &mut Report) -> Result<(), Er
         return Ok(());
     }
     kinds.iter().for_each(|&nan| report.count_guard(nan, "every"));
-    let nans = Nans::choose(module, counts(&kinds));
+    let nans = Nans::choose(module, counts(kinds.iter().copied()));
     for (id, bare) in sites {
         let mut writer = Writer::new(&nans, false);
         let mut next = bare.iter().peekable();
@@ -34,7 +34,10 @@ pub(super) fn run(module: &mut Module<'_>, report: &mut Report) -> Result<(), Er
             if let Some((_, nan)) = next.next_if(|(at, _)| *at == edit.position) {
                 let temp = writer.temp(edit, nan.ty(), 0)?;
                 edit.after(&Instruction::LocalTee(temp));
-                writer.top_and_local(temp, *nan).iter().for_each(|instruction| edit.after(instruction));
+                writer
+                    .top(temp, Fix { nan: *nan, form: Form::Branch })
+                    .iter()
+                    .for_each(|instruction| edit.after(instruction));
             }
             Ok(())
         })?;
@@ -67,19 +70,25 @@ fn is_guard(module: &Module<'_>, code: &[Operator<'_>], nan: Nan) -> bool {
         operator => of_operator(operator).is_some_and(|(ty, bits)| nan.is(ty, bits)),
     };
     let get = |operator: &Operator<'_>, local: u32| matches!(operator, Operator::LocalGet { local_index } if *local_index == local);
-    let set = |operator: &Operator<'_>, local: u32| matches!(operator, Operator::LocalSet { local_index } if *local_index == local);
     match (nan, code) {
         (
             Nan::F32 | Nan::F64,
-            [Operator::LocalTee { local_index: t }, a, differ, Operator::If { blockty }, b, c, d, e, ..],
+            [
+                Operator::LocalTee { local_index: t },
+                a,
+                compare,
+                Operator::If { .. },
+                b,
+                Operator::Else,
+                c,
+                Operator::End,
+                ..,
+            ],
         ) => {
-            matches!((nan, differ), (Nan::F32, Operator::F32Ne) | (Nan::F64, Operator::F64Ne))
-                && *blockty == wasmparser::BlockType::Empty
-                && matches!(d, Operator::End)
+            matches!((nan, compare), (Nan::F32, Operator::F32Ge) | (Nan::F64, Operator::F64Ge))
                 && get(a, *t)
-                && is_nan(b)
-                && set(c, *t)
-                && get(e, *t)
+                && get(b, *t)
+                && is_nan(c)
         }
         (
             Nan::F32x4 | Nan::F64x2,

@@ -15,8 +15,9 @@ use std::collections::BTreeMap;
 use wasm_encoder::{BlockType, Instruction};
 use wasmparser::{Operator, ValType};
 
+/// A memory or table that grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Growing {
+pub(super) enum Growing {
     Memory(u32),
     Table(u32),
 }
@@ -31,9 +32,18 @@ impl Growing {
     }
 }
 
+/// What grows in which function.
+pub(super) type Sites = BTreeMap<FuncId, Vec<Growing>>;
+
+/// Notes an operator if it grows something.
+pub(super) fn note(sites: &mut Sites, function: FuncId, operator: &Operator<'_>) {
+    if let Some(growing) = Growing::of(operator) {
+        sites.entry(function).or_default().push(growing);
+    }
+}
+
 /// Replaces every operator that grows, but in functions that are such a replacement already.
-pub(super) fn run(module: &mut Module<'_>, report: &mut Report) -> Result<(), Error> {
-    let sites = sites(module)?;
+pub(super) fn run(module: &mut Module<'_>, sites: &Sites, report: &mut Report) -> Result<(), Error> {
     if sites.is_empty() {
         return Ok(());
     }
@@ -86,20 +96,6 @@ pub(super) fn run(module: &mut Module<'_>, report: &mut Report) -> Result<(), Er
         }
     }
     Ok(())
-}
-
-/// What grows in which function.
-fn sites(module: &Module<'_>) -> Result<BTreeMap<FuncId, Vec<Growing>>, Error> {
-    let mut sites: BTreeMap<FuncId, Vec<Growing>> = BTreeMap::new();
-    for (id, function) in module.functions.iter() {
-        let Some(body) = function.source.defined() else { continue };
-        for operator in body.reader().get_operators_reader()? {
-            if let Some(growing) = Growing::of(&operator?) {
-                sites.entry(id).or_default().push(growing);
-            }
-        }
-    }
-    Ok(sites)
 }
 
 /// The function that grows in its place: parameters, result and code.

@@ -1,8 +1,11 @@
 //! Writing guards into bodies.
 //!
-//! A scalar's guard is `local.tee t; local.get t; f64.ne; if; NaN; local.set t; end; local.get t`: a branch that is
-//! never taken costs engines less than a select. Where the value is in a local anyway, that is `t`. In functions whose
-//! locals are not followed the guard is a `select`, which the analysis of the output understands there as well.
+//! In a loop, a scalar's guard is `local.tee t; local.get t; f64.ge; if (result f64); local.get t; else; NaN; end`, and
+//! where the value is in a local anyway `local.get t; local.get t; f64.ge; if; else; NaN; local.set t; end`. A value is not
+//! less than itself unless it is a NaN, and engines test that with one branch, where `f64.ne` takes two on x86; a
+//! branch that always goes the same way costs less than a select. Elsewhere the guard is
+//! `local.tee t; NaN; local.get t; local.get t; f64.ge; select`, which is three bytes shorter. In functions whose locals
+//! are not followed it is always that one, which the analysis of the output understands there as well.
 
 use super::build::{List, constant};
 use super::graph::{Graph, Site, Type};
@@ -65,6 +68,15 @@ impl Nan {
         }
     }
 
+    fn is_scalar(self) -> bool {
+        matches!(self, Nan::F32 | Nan::F64)
+    }
+
+    /// Of a scalar twice on the stack: whether it is no NaN.
+    fn is_number(self) -> Instruction<'static> {
+        if self == Nan::F32 { Instruction::F32Ge } else { Instruction::F64Ge }
+    }
+
     /// How many bytes the constant takes in code.
     fn size(self) -> usize {
         match self {
@@ -116,56 +128,93 @@ impl Nans {
     }
 }
 
-/// The kinds of all guards, in their order.
-pub(super) fn kinds(graph: &Graph, states: &States, guards: &[Guard]) -> Vec<Nan> {
-    let kind = |guard: &Guard| {
+/// How a scalar's guard is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The faster one.
+    Branch,
+    /// The shorter one.
+    Select,
+}
+
+/// What a guard does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fix {
+    pub nan: Nan,
+    pub form: Form,
+}
+
+/// What all guards do, in their order.
+pub(super) fn fixes(graph: &Graph, states: &States, guards: &[Guard]) -> Vec<Fix> {
+    let fix = |guard: &Guard| {
         let ty = graph.value(guard.node).map_or(Type::F64, |value| value.ty);
-        Nan::of(ty, states.of(guard.node))
+        let pooled = graph.fell_back.binary_search(&guard.function).is_ok();
+        let form = if guard.depth == 0 || pooled { Form::Select } else { Form::Branch };
+        Fix { nan: Nan::of(ty, states.of(guard.node)), form }
     };
-    guards.iter().map(kind).collect()
+    guards.iter().map(fix).collect()
 }
 
 /// How many guards of each kind there are.
-pub(super) fn counts(kinds: &[Nan]) -> [usize; 4] {
-    Nan::ALL.map(|nan| kinds.iter().filter(|kind| **kind == nan).count())
+pub(super) fn counts(kinds: impl Iterator<Item = Nan>) -> [usize; 4] {
+    let mut counts = [0; 4];
+    for kind in kinds {
+        if let Some((_, count)) = Nan::ALL.iter().zip(&mut counts).find(|(nan, _)| **nan == kind) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 /// Writes the guards of one function into its body.
 pub(super) fn insert(
     module: &Module<'_>,
     function: FuncId,
-    guards: &[(Site, Nan)],
+    guards: &[(Site, Fix)],
     nans: &Nans,
     pooled: bool,
 ) -> Result<Option<Vec<u8>>, Error> {
     let mut at: HashMap<u32, Here> = HashMap::new();
-    for &(site, nan) in guards {
+    for &(site, fix) in guards {
         match site {
             Site::Nowhere => {}
-            Site::LocalBefore { position, local } => at.entry(position).or_default().before.push((local, nan)),
-            Site::LocalAfter { position, local } => at.entry(position).or_default().after.push((local, nan)),
-            Site::Stack { position, below } => at.entry(position).or_default().stack.push((below, nan)),
+            Site::LocalBefore { position, local } => at.entry(position).or_default().before.push((local, fix)),
+            Site::LocalAfter { position, local } => at.entry(position).or_default().after.push((local, fix)),
+            Site::Stack { position, below } => at.entry(position).or_default().stack.push((below, fix)),
         }
     }
     let mut writer = Writer::new(nans, pooled);
     let mut blocks = Vec::new();
-    let mut pending: Option<Nan> = None;
+    let mut pending: Option<Fix> = None;
+    // The local that the operator in front has set and guarded.
+    let mut set = None;
     module.edit(function, |operator, edit| {
         let here = at.get(&(edit.position as u32));
         let mut handled = false;
-        if let Some(nan) = pending.take() {
-            handled = writer.pending(edit, operator, nan)?;
+        let guarded = set.take();
+        match (pending.take(), operator) {
+            (Some(fix), _) => handled = writer.pending(edit, operator, fix)?,
+            // What is set and then guarded is guarded on its way, which spares a read.
+            (None, Operator::LocalSet { local_index }) if !pooled => {
+                let next = at.get(&(edit.position as u32 + 1)).map_or(&[][..], |next| &next.before);
+                if let Some((local, fix)) = next.iter().find(|(local, _)| local == local_index) {
+                    writer.set(edit, *local, *fix);
+                    set = Some(*local);
+                }
+            }
+            _ => {}
         }
         if let Some(here) = here {
-            here.before.iter().for_each(|&(local, nan)| writer.local(local, nan).iter().for_each(|i| edit.before(i)));
-            here.after.iter().for_each(|&(local, nan)| writer.local(local, nan).iter().for_each(|i| edit.after(i)));
+            let before = here.before.iter().filter(|(local, _)| guarded != Some(*local));
+            before.for_each(|&(local, fix)| writer.local(local, fix).iter().for_each(|i| edit.before(i)));
+            here.after.iter().for_each(|&(local, fix)| writer.local(local, fix).iter().for_each(|i| edit.after(i)));
             match (here.stack.as_slice(), operator) {
                 ([], _) => {}
                 _ if handled => {}
-                (&[(0, nan)], Operator::LocalGet { local_index } | Operator::LocalTee { local_index }) => {
-                    writer.top_and_local(*local_index, nan).iter().for_each(|i| edit.after(i));
+                (&[(0, fix)], Operator::LocalGet { local_index } | Operator::LocalTee { local_index }) => {
+                    writer.top_and_local(*local_index, fix).iter().for_each(|i| edit.after(i));
                 }
-                (&[(0, nan)], _) => pending = Some(nan),
+                (&[(0, fix)], _) => pending = Some(fix),
                 (several, _) => {
                     let types = given(module, operator, blocks.last());
                     writer.several(edit, several, types.types())?;
@@ -189,9 +238,9 @@ pub(super) fn insert(
 /// Guards around one operator.
 #[derive(Default)]
 struct Here {
-    before: Vec<(u32, Nan)>,
-    after: Vec<(u32, Nan)>,
-    stack: Vec<(u32, Nan)>,
+    before: Vec<(u32, Fix)>,
+    after: Vec<(u32, Fix)>,
+    stack: Vec<(u32, Fix)>,
 }
 
 /// What is on top of the stack behind an operator that gives several operands, inside of its block if it opens one.
@@ -241,65 +290,88 @@ impl<'n> Writer<'n> {
         Ok(local)
     }
 
-    /// With a value on top of the stack that is in a local, makes the top exact.
-    pub(super) fn top_and_local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
+    /// With a value on top of the stack that is in a local, puts the exact one in its place.
+    fn select(&self, local: u32, nan: Nan) -> [Instruction<'static>; 5] {
+        let get = Instruction::LocalGet(local);
+        let (same, choose) = match nan {
+            Nan::F32 => (Instruction::F32Ge, Instruction::Select),
+            Nan::F64 => (Instruction::F64Ge, Instruction::Select),
+            Nan::F32x4 => (Instruction::F32x4Eq, Instruction::V128Bitselect),
+            Nan::F64x2 => (Instruction::F64x2Eq, Instruction::V128Bitselect),
+        };
+        [self.nans.get(nan), get.clone(), get, same, choose]
+    }
+
+    /// With a value on top of the stack that is in a local, makes what is in the local exact, and takes it off the stack.
+    fn branch(&self, local: u32, nan: Nan) -> [Instruction<'static>; 7] {
         let (get, set) = (Instruction::LocalGet(local), Instruction::LocalSet(local));
-        let nan_here = self.nans.get(nan);
-        match nan {
-            Nan::F32x4 => vec![nan_here, get.clone(), get, Instruction::F32x4Eq, Instruction::V128Bitselect],
-            Nan::F64x2 => vec![nan_here, get.clone(), get, Instruction::F64x2Eq, Instruction::V128Bitselect],
-            _ if self.pooled => {
-                let equal = if nan == Nan::F32 { Instruction::F32Eq } else { Instruction::F64Eq };
-                vec![nan_here, get.clone(), get, equal, Instruction::Select]
-            }
-            _ => {
-                let differ = if nan == Nan::F32 { Instruction::F32Ne } else { Instruction::F64Ne };
-                let branch = Instruction::If(BlockType::Empty);
-                vec![get.clone(), differ, branch, nan_here, set, Instruction::End, get]
-            }
+        let (branch, nan_here) = (Instruction::If(BlockType::Empty), self.nans.get(nan));
+        [get, nan.is_number(), branch, Instruction::Else, nan_here, set, Instruction::End]
+    }
+
+    /// With a value on top of the stack that is in a local of the program, makes the top exact, and of a scalar the
+    /// local, too, if it is followed.
+    fn top_and_local(&self, local: u32, fix: Fix) -> Vec<Instruction<'static>> {
+        match fix.form {
+            _ if !fix.nan.is_scalar() || self.pooled => self.select(local, fix.nan).into(),
+            Form::Select => self.select(local, fix.nan).into_iter().chain([Instruction::LocalTee(local)]).collect(),
+            Form::Branch => self.branch(local, fix.nan).into_iter().chain([Instruction::LocalGet(local)]).collect(),
         }
+    }
+
+    /// With a value on top of the stack that is in a local which nobody else reads, makes the top exact.
+    pub(super) fn top(&self, temp: u32, fix: Fix) -> Vec<Instruction<'static>> {
+        let ty = match fix.nan {
+            Nan::F32 if fix.form == Form::Branch => wasm_encoder::ValType::F32,
+            Nan::F64 if fix.form == Form::Branch => wasm_encoder::ValType::F64,
+            nan => return self.select(temp, nan).into(),
+        };
+        let (get, branch) = (Instruction::LocalGet(temp), Instruction::If(BlockType::Result(ty)));
+        vec![get.clone(), fix.nan.is_number(), branch, get, Instruction::Else, self.nans.get(fix.nan), Instruction::End]
     }
 
     /// Makes what is in a local exact.
-    fn local(&self, local: u32, nan: Nan) -> Vec<Instruction<'static>> {
-        let mut code = vec![Instruction::LocalGet(local)];
-        code.extend(self.top_and_local(local, nan));
-        if let Some(Instruction::LocalGet(_)) = code.last() {
-            code.pop();
-        } else {
-            code.push(Instruction::LocalSet(local));
+    fn local(&self, local: u32, fix: Fix) -> Vec<Instruction<'static>> {
+        [Instruction::LocalGet(local)].into_iter().chain(self.taken(local, fix)).collect()
+    }
+
+    /// With a value on top of the stack that is in a local, makes what is in the local exact.
+    fn taken(&self, local: u32, fix: Fix) -> Vec<Instruction<'static>> {
+        match fix.form {
+            Form::Branch if fix.nan.is_scalar() => self.branch(local, fix.nan).into(),
+            _ => self.select(local, fix.nan).into_iter().chain([Instruction::LocalSet(local)]).collect(),
         }
-        code
+    }
+
+    /// Guards what is set, in place of a `local.set`.
+    fn set(&self, edit: &mut Edit<'_>, local: u32, fix: Fix) {
+        edit.remove();
+        edit.after(&Instruction::LocalTee(local));
+        self.taken(local, fix).iter().for_each(|i| edit.after(i));
     }
 
     /// Guards what the operator in front has left on top. Says whether that is the guard of this operator, too.
-    fn pending(&mut self, edit: &mut Edit<'_>, operator: &Operator<'_>, nan: Nan) -> Result<bool, Error> {
-        let scalar = matches!(nan, Nan::F32 | Nan::F64);
+    fn pending(&mut self, edit: &mut Edit<'_>, operator: &Operator<'_>, fix: Fix) -> Result<bool, Error> {
         match operator {
-            Operator::LocalSet { local_index } if !self.pooled && scalar => {
-                self.local(*local_index, nan).iter().for_each(|i| edit.after(i));
-                Ok(true)
-            }
-            Operator::LocalTee { local_index } if !self.pooled && scalar => {
-                self.top_and_local(*local_index, nan).iter().for_each(|i| edit.after(i));
-                Ok(true)
-            }
             Operator::LocalSet { local_index } if !self.pooled => {
-                edit.before(&Instruction::LocalTee(*local_index));
-                self.top_and_local(*local_index, nan).iter().for_each(|i| edit.before(i));
-                Ok(false)
+                self.set(edit, *local_index, fix);
+                Ok(true)
+            }
+            Operator::LocalTee { local_index } if !self.pooled && fix.nan.is_scalar() => {
+                self.top_and_local(*local_index, fix).iter().for_each(|i| edit.after(i));
+                Ok(true)
             }
             _ => {
-                let temp = self.temp(edit, nan.ty(), 0)?;
+                let temp = self.temp(edit, fix.nan.ty(), 0)?;
                 edit.before(&Instruction::LocalTee(temp));
-                self.top_and_local(temp, nan).iter().for_each(|i| edit.before(i));
+                self.top(temp, fix).iter().for_each(|i| edit.before(i));
                 Ok(false)
             }
         }
     }
 
     /// Guards operands that are not on top, by way of locals.
-    fn several(&mut self, edit: &mut Edit<'_>, guards: &[(u32, Nan)], types: &[ValType]) -> Result<(), Error> {
+    fn several(&mut self, edit: &mut Edit<'_>, guards: &[(u32, Fix)], types: &[ValType]) -> Result<(), Error> {
         let deepest = guards.iter().map(|&(below, _)| below).max().unwrap_or(0);
         let mut spilled = Vec::new();
         let mut numbers: HashMap<ValType, u32> = HashMap::new();
@@ -312,11 +384,11 @@ impl<'n> Writer<'n> {
             return Err(Error::internal("a guard of an operand that is not there"));
         }
         spilled.iter().for_each(|&temp| edit.after(&Instruction::LocalSet(temp)));
-        let wanted: HashMap<u32, Nan> = guards.iter().copied().collect();
+        let wanted: HashMap<u32, Fix> = guards.iter().copied().collect();
         for (below, &temp) in spilled.iter().enumerate().rev() {
             edit.after(&Instruction::LocalGet(temp));
-            if let Some(&nan) = wanted.get(&(below as u32)) {
-                self.top_and_local(temp, nan).iter().for_each(|i| edit.after(i));
+            if let Some(&fix) = wanted.get(&(below as u32)) {
+                self.top(temp, fix).iter().for_each(|i| edit.after(i));
             }
         }
         Ok(())

@@ -67,7 +67,7 @@ pub use report::Report;
 use crate::{Error, FuncId, Module};
 use build::{LIMITS, Limits};
 use graph::Site;
-use insert::{Nan, Nans};
+use insert::{Fix, Nans};
 use solve::Links;
 
 /// How to harden.
@@ -99,8 +99,8 @@ pub(crate) fn run(module: &mut Module<'_>, options: &Options) -> Result<Report, 
 
 fn run_within(module: &mut Module<'_>, options: &Options, limits: &Limits) -> Result<Report, Error> {
     let mut report = Report::default();
-    refuse::check(module, options)?;
-    grow::run(module, &mut report)?;
+    let growing = refuse::check(module, options)?;
+    grow::run(module, &growing, &mut report)?;
     if options.simd {
         relaxed::run(module, &mut report)?;
     }
@@ -124,16 +124,16 @@ fn floats(module: &mut Module<'_>, options: &Options, limits: &Limits, report: &
     report.count(&graph, &links, &plan, &states);
     report.fell_back.clone_from(&graph.fell_back);
     let guards = place::guards(&graph, &plan);
-    let kinds = insert::kinds(&graph, &states, &guards);
-    let nans = match guards.is_empty() {
-        true => return Ok(()),
-        false => Nans::choose(module, insert::counts(&kinds)),
-    };
-    let mut sites: Vec<(Site, Nan)> = Vec::new();
-    let mut all = guards.iter().zip(&kinds).peekable();
-    while let Some((guard, kind)) = all.next() {
-        report.count_guard(*kind, report::reason(guard));
-        sites.push((guard.site, *kind));
+    if guards.is_empty() {
+        return Ok(());
+    }
+    let fixes = insert::fixes(&graph, &states, &guards);
+    let nans = Nans::choose(module, insert::counts(fixes.iter().map(|fix| fix.nan)));
+    let mut sites: Vec<(Site, Fix)> = Vec::new();
+    let mut all = guards.iter().zip(&fixes).peekable();
+    while let Some((guard, fix)) = all.next() {
+        report.count_guard(fix.nan, report::reason(guard));
+        sites.push((guard.site, *fix));
         if all.peek().is_some_and(|(next, _)| next.function == guard.function) {
             continue;
         }

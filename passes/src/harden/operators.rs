@@ -50,9 +50,10 @@ pub(super) enum Meaning {
     Splat(Shape),
     Extract(Type, Shape),
     Replace(Shape),
-    /// It compares for equality; `equal` says which result means that.
-    Equality {
-        equal: bool,
+    /// It compares scalars; `never` is what it gives for a value and itself if that is no NaN, and the other answer is
+    /// what it gives if it is.
+    Comparison {
+        never: bool,
     },
     /// It compares lanes for equality, and gives a mask of those that are equal.
     LaneEquality(Shape),
@@ -126,12 +127,13 @@ pub(super) fn meaning(operator: &Operator<'_>) -> Meaning {
         F64Abs => Meaning::Abs(Type::F64, Shape::Scalar),
         F32Copysign => Meaning::Copysign(Type::F32),
         F64Copysign => Meaning::Copysign(Type::F64),
-        F32Eq | F64Eq => Meaning::Equality { equal: true },
-        F32Ne | F64Ne => Meaning::Equality { equal: false },
-        F32Lt | F32Gt | F32Le | F32Ge | F64Lt | F64Gt | F64Le | F64Ge | I32TruncF32S | I32TruncF32U | I32TruncF64S
-        | I32TruncF64U | I64TruncF32S | I64TruncF32U | I64TruncF64S | I64TruncF64U | I32TruncSatF32S
-        | I32TruncSatF32U | I32TruncSatF64S | I32TruncSatF64U | I64TruncSatF32S | I64TruncSatF32U | I64TruncSatF64S
-        | I64TruncSatF64U => Meaning::Ignores(Shape::Scalar, Gives::Other),
+        F32Eq | F64Eq | F32Le | F32Ge | F64Le | F64Ge => Meaning::Comparison { never: true },
+        F32Ne | F64Ne => Meaning::Comparison { never: false },
+        F32Lt | F32Gt | F64Lt | F64Gt | I32TruncF32S | I32TruncF32U | I32TruncF64S | I32TruncF64U | I64TruncF32S
+        | I64TruncF32U | I64TruncF64S | I64TruncF64U | I32TruncSatF32S | I32TruncSatF32U | I32TruncSatF64S
+        | I32TruncSatF64U | I64TruncSatF32S | I64TruncSatF32U | I64TruncSatF64S | I64TruncSatF64U => {
+            Meaning::Ignores(Shape::Scalar, Gives::Other)
+        }
         F32Store { .. }
         | F64Store { .. }
         | V128Store { .. }

@@ -221,33 +221,35 @@ pub(super) struct Guard {
     pub site: Site,
     pub node: Node,
     pub reason: Reason,
+    /// How deep in loops it stands.
+    pub depth: u8,
 }
 
 /// The guards of a plan in the order of functions and sites, one for each site.
 pub(super) fn guards(graph: &Graph, plan: &Plan) -> Vec<Guard> {
     let mut guards = Vec::new();
     let flagged = |flags: &[bool], at: usize| flags.get(at) == Some(&true);
-    let mut add = |node: Node, site: Site, reason: Reason| {
+    let mut add = |node: Node, site: Site, depth: u8, reason: Reason| {
         if let Some(value) = graph.value(node).filter(|_| site != Site::Nowhere) {
-            guards.push(Guard { function: value.function, site, node, reason });
+            guards.push(Guard { function: value.function, site, node, reason, depth });
         }
     };
-    for (at, Use { node, site, reason, .. }) in graph.uses.iter().enumerate() {
+    for (at, Use { node, site, reason, depth, .. }) in graph.uses.iter().enumerate() {
         if flagged(&plan.uses, at) {
-            add(*node, *site, *reason);
+            add(*node, *site, *depth, *reason);
         } else if flagged(&plan.homes, *node as usize) {
-            let home = graph.value(*node).map_or(Site::Nowhere, |value| value.home);
-            add(*node, home, *reason);
+            let home = graph.value(*node).map_or((Site::Nowhere, 0), |value| (value.home, value.depth));
+            add(*node, home.0, home.1, *reason);
         }
     }
     for (at, edge) in graph.edges.iter().enumerate() {
         if flagged(&plan.edges, at) {
-            add(edge.from, edge.site, Reason::Moved);
+            add(edge.from, edge.site, edge.depth, Reason::Moved);
         }
     }
     for (node, value) in graph.values.iter().enumerate() {
         if flagged(&plan.homes, node) {
-            add(node as Node, value.home, Reason::Moved);
+            add(node as Node, value.home, value.depth, Reason::Moved);
         }
     }
     guards.sort_by_key(|guard| (guard.function, guard.site, guard.reason));

@@ -1,6 +1,7 @@
 //! What hardening does not know, refused by name: function, offset and operation.
 
 use super::Options;
+use super::grow::{self, Sites};
 use crate::{Error, Module, op};
 use wasmparser::Operator;
 
@@ -18,8 +19,9 @@ const KNOWN: &[&str] = &[
     "wide_arithmetic",
 ];
 
-/// Refuses a module of which one behaviour cannot be made.
-pub(super) fn check(module: &Module<'_>, options: &Options) -> Result<(), Error> {
+/// Refuses a module of which one behaviour cannot be made. It sees every operator first, so it also notes those that
+/// grow a memory or table.
+pub(super) fn check(module: &Module<'_>, options: &Options) -> Result<Sites, Error> {
     for (id, memory) in module.memories.iter() {
         if memory.ty.shared {
             let error = Error::input(format!("memory {} is shared, and threads cannot be hardened", id.0));
@@ -38,15 +40,18 @@ pub(super) fn check(module: &Module<'_>, options: &Options) -> Result<(), Error>
     if module.types.groups().flat_map(|group| group.types()).any(described) {
         return Err(Error::input("a type has a descriptor, which hardening does not know"));
     }
+    let mut sites = Sites::new();
     for (id, function) in module.functions.iter() {
         let Some(body) = function.source.defined() else { continue };
         let mut operators = body.reader().get_operators_reader()?;
         while !operators.eof() {
             let offset = operators.original_position();
-            operator(&operators.read()?, options).map_err(|error| error.at(offset).in_function(id.0))?;
+            let next = operators.read()?;
+            operator(&next, options).map_err(|error| error.at(offset).in_function(id.0))?;
+            grow::note(&mut sites, id, &next);
         }
     }
-    Ok(())
+    Ok(sites)
 }
 
 fn operator(operator: &Operator<'_>, options: &Options) -> Result<(), Error> {

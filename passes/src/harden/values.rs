@@ -156,15 +156,15 @@ impl<'m> Walk<'_, 'm, '_> {
                 self.observe_all(pops as usize, Reason::Lanes);
                 self.push_new(Kind::Converted(State::Canon(shape)), Type::V128, [NONE; 2]);
             }
-            Meaning::Equality { equal } => {
+            Meaning::Comparison { never } => {
                 self.stack.truncate(base);
                 self.push_other();
-                self.note_equality(a, b, equal, Shape::Scalar);
+                self.note_comparison(a, b, never, Shape::Scalar);
             }
             Meaning::LaneEquality(shape) => {
                 self.observe_with(2, Reason::Lanes, Some(shape));
                 self.push_raw(Some(Type::V128));
-                self.note_equality(a, b, true, shape);
+                self.note_comparison(a, b, true, shape);
             }
             Meaning::Bitselect => self.bitselect(),
             Meaning::Ignores(shape, gives) => {
@@ -256,10 +256,10 @@ impl<'m> Walk<'_, 'm, '_> {
         }
     }
 
-    fn note_equality(&mut self, a: Operand, b: Operand, equal: bool, shape: Shape) {
+    fn note_comparison(&mut self, a: Operand, b: Operand, never_if: bool, shape: Shape) {
         if a.node != NONE && a.node == b.node && self.builder.graph.is_one_value(a.node) {
             let locals = [a.local, b.local];
-            self.note_condition(Condition { value: a.node, never_if: equal, locals, shape });
+            self.note_condition(Condition { value: a.node, never_if, locals, shape });
         }
     }
 

@@ -25,13 +25,12 @@
 //!     local.set 2
 //!     i32.const 0
 //!     local.get 2
+//!     f64.const nan (;=NaN;)
 //!     local.get 2
-//!     f64.ne
-//!     if ;; label = @1
-//!       f64.const nan (;=NaN;)
-//!       local.set 2
-//!     end
 //!     local.get 2
+//!     f64.ge
+//!     select
+//!     local.tee 2
 //!     f64.store
 //!     i32.const 8
 //!     local.get 2

@@ -19,9 +19,10 @@ pub struct Guard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Local(u32),
-    Differs,
-    Equals,
+    /// A comparison that holds for a number and itself.
+    Number,
     If,
+    Else,
     Nan,
     Set(u32),
     End,
@@ -32,9 +33,9 @@ enum Part {
 fn part(operator: &Op<'_>) -> Part {
     match operator {
         Op::LocalGet { local_index } | Op::LocalTee { local_index } => Part::Local(*local_index),
-        Op::F32Ne | Op::F64Ne => Part::Differs,
-        Op::F32Eq | Op::F64Eq | Op::F32x4Eq | Op::F64x2Eq => Part::Equals,
+        Op::F32Ge | Op::F64Ge | Op::F32x4Eq | Op::F64x2Eq => Part::Number,
         Op::If { .. } => Part::If,
+        Op::Else => Part::Else,
         Op::GlobalGet { .. } => Part::Nan,
         Op::F32Const { value } if f32::from_bits(value.bits()).is_nan() => Part::Nan,
         Op::F64Const { value } if f64::from_bits(value.bits()).is_nan() => Part::Nan,
@@ -56,21 +57,38 @@ pub fn guards(bytes: &[u8]) -> Result<Vec<Guard>, Error> {
             parts.push(part(operator));
             Ok(())
         })?;
-        for (start, window) in parts.windows(7).enumerate() {
-            let is_guard = match window {
-                [Part::Local(a), Part::Local(b), Part::Differs, Part::If, Part::Nan, Part::Set(c), Part::End] => {
-                    a == b && b == c
+        for start in 0..parts.len() {
+            let position = match parts[start..] {
+                [
+                    Part::Local(a),
+                    Part::Local(b),
+                    Part::Number,
+                    Part::If,
+                    Part::Local(c),
+                    Part::Else,
+                    Part::Nan,
+                    Part::End,
+                    ..,
+                ]
+                | [
+                    Part::Local(a),
+                    Part::Local(b),
+                    Part::Number,
+                    Part::If,
+                    Part::Else,
+                    Part::Nan,
+                    Part::Set(c),
+                    Part::End,
+                    ..,
+                ] if a == b && b == c => start + 2,
+                [Part::Local(c), Part::Nan, Part::Local(a), Part::Local(b), Part::Number, Part::Select, ..]
+                    if a == b && b == c =>
+                {
+                    start + 4
                 }
-                // The end of a body never follows directly, so that seven are always there.
-                [Part::Local(c), Part::Nan, Part::Local(a), Part::Local(b), Part::Equals, Part::Select, _] => {
-                    a == b && b == c
-                }
-                _ => false,
+                _ => continue,
             };
-            if is_guard {
-                let position = start + if window[2] == Part::Differs { 2 } else { 4 };
-                found.push(Guard { function, position });
-            }
+            found.push(Guard { function, position });
         }
     }
     Ok(found)
@@ -86,8 +104,7 @@ pub fn without(bytes: &[u8], guard: Guard) -> Result<Vec<u8>, Error> {
             edit.before(&I::Drop);
             edit.before(&match operator {
                 Op::F32x4Eq | Op::F64x2Eq => I::V128Const(-1),
-                Op::F32Eq | Op::F64Eq => I::I32Const(1),
-                _ => I::I32Const(0),
+                _ => I::I32Const(1),
             });
         }
         Ok(())

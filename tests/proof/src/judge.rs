@@ -1,7 +1,8 @@
 //! One module: whether NaNs matter in it, and whether they still do once it is hardened.
 
-use wbuild_passes::check::{self, Kind, Status};
+use wbuild_passes::check::{self, Certificate, Kind, Status};
 use wbuild_passes::harden::{self, Report};
+use wbuild_passes::harden_and_check;
 
 use crate::chaos;
 use crate::guards::{self, Guard};
@@ -154,26 +155,25 @@ fn run(subject: &reference::Subject, way: Way<'_>, seed: Option<u64>) -> Result<
     }
 }
 
-/// Hardens, and holds the result to what can be said of it without running it: the checker accepts it, and hardening
-/// it again changes nothing. What the checker cannot follow is hardened eagerly, as a build does it.
+/// Hardens as a build does, and holds the result to what can be said of it without running it: the checker accepts it,
+/// and hardening it again changes nothing.
 pub fn hardened(bytes: &[u8], options: &harden::Options) -> Result<(Vec<u8>, Report), String> {
-    let (hardened, report) = harden::harden(bytes, options).map_err(|e| format!("not hardened: {e}"))?;
-    if let Err(why) = objections(&hardened, options.js_boundary) {
-        if options.eager {
-            return Err(why);
-        }
-        return self::hardened(bytes, &harden::Options { eager: true, ..*options });
+    let proved = harden_and_check(bytes, options).map_err(|e| format!("not hardened: {e}"))?;
+    objections_in(&proved.certificate)?;
+    let options = harden::Options { eager: proved.eager, ..*options };
+    let (again, _) = harden::harden(&proved.module, &options).map_err(|e| format!("not hardened twice: {e}"))?;
+    if again != proved.module {
+        return Err(format!("hardening twice gives {} bytes, once {}", again.len(), proved.module.len()));
     }
-    let (again, _) = harden::harden(&hardened, options).map_err(|e| format!("not hardened twice: {e}"))?;
-    if again != hardened {
-        return Err(format!("hardening twice gives {} bytes, once {}", again.len(), hardened.len()));
-    }
-    Ok((hardened, report))
+    Ok((proved.module, proved.report))
 }
 
 /// What the checker has to say against the floats, the vectors and the growth of a module.
 pub fn objections(bytes: &[u8], js_boundary: bool) -> Result<(), String> {
-    let certificate = check::check(bytes, &check::Options { js_boundary }).map_err(|e| format!("not checked: {e}"))?;
+    objections_in(&check::check(bytes, &check::Options { js_boundary }).map_err(|e| format!("not checked: {e}"))?)
+}
+
+fn objections_in(certificate: &Certificate) -> Result<(), String> {
     let concerns = |kind| matches!(kind, Kind::NanBits | Kind::Simd | Kind::Growth | Kind::Proposals);
     let bad = |status| matches!(status, Status::NotProved | Status::Nondeterministic);
     match certificate.sources.iter().find(|source| concerns(source.kind) && bad(source.status)) {

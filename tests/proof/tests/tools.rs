@@ -76,9 +76,8 @@ fn a_guard_is_found_and_without_it_nothing_is_guarded() {
             (f64.div (f64.const 0) (f64.const 0))
             local.tee $t
             local.get $t
-            f64.ne
-            (if (then (local.set $t (f64.const nan))))
-            local.get $t
+            f64.ge
+            (if (result f64) (then (local.get $t)) (else (f64.const nan)))
             i64.reinterpret_f64))"#,
     );
     let found = guards(&guarded).unwrap();
