@@ -194,6 +194,7 @@ pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snap
         let bytes = crate::output::read(path)?;
         let bytes = wat::parse_bytes(&bytes)
             .map_err(|e| Error::build(format!("{} is no module", path.display())).diagnostics(e.to_string()))?;
+        crate::wasm::check(&path.display().to_string(), &bytes)?;
         preloads.push((name.clone(), bytes.into_owned()));
     }
     let job = Job { prepared, options: options.clone(), preloads, over: AtomicBool::new(false) };

@@ -90,10 +90,11 @@ pub(super) fn engine(compiler: Compiler, job: &Job) -> Result<Engine> {
 /// Initializes. `started` is told when the code is compiled and runs.
 pub(super) fn run(engine: &Engine, job: &Job, started: impl FnOnce()) -> Result<Ran, Stopped> {
     let prepared = &job.prepared;
-    let module = Module::new(engine, &prepared.module).map_err(|e| match e.to_string().contains("nsupported") {
-        true => Stopped::Unable(format!("{e:#}")),
-        false => Stopped::Failed(run::invalid(&e)),
-    })?;
+    // It is valid, so it is the engine that lacks something.
+    let unable = |e: wasmtime::Error| Stopped::Unable(format!("{e:#}"));
+    let module = Module::new(engine, &prepared.module).map_err(unable)?;
+    let preloads = job.preloads.iter().map(|(name, bytes)| Ok((name.as_str(), Module::new(engine, bytes)?)));
+    let preloads = preloads.collect::<wasmtime::Result<Vec<_>>>().map_err(unable)?;
     let host = Host::new(&job.options.grants)?;
     let bounds = Bounds { memory: job.options.max_memory, table: limits::TABLE, exceeded: None };
     let mut store = Store::new(engine, Surroundings { host, bounds, stopped: None });
@@ -104,7 +105,7 @@ pub(super) fn run(engine: &Engine, job: &Job, started: impl FnOnce()) -> Result<
         store.set_fuel(fuel).map_err(|e| Error::internal("cannot count instructions").cause(e))?;
     }
     let mut linker = Linker::new(engine);
-    provide(&mut store, &mut linker, engine, &module, job)?;
+    provide(&mut store, &mut linker, &module, &preloads)?;
     started();
     if job.over.load(Ordering::SeqCst) {
         return Err(Stopped::Failed(limits::time(job.options.timeout)));
@@ -157,15 +158,13 @@ fn stopped(store: &mut Store<Surroundings>, job: &Job, what: &str, e: &wasmtime:
 fn provide(
     store: &mut Store<Surroundings>,
     linker: &mut Linker<Surroundings>,
-    engine: &Engine,
     module: &Module,
-    job: &Job,
+    preloads: &[(&str, Module)],
 ) -> Result<()> {
-    for (name, bytes) in &job.preloads {
+    for (name, preload) in preloads {
         let failed = |e: wasmtime::Error| Error::build(format!("cannot preload `{name}`")).cause(format!("{e:#}"));
-        let preload = Module::new(engine, bytes).map_err(failed)?;
-        stand_ins(store, linker, &preload)?;
-        let instance = linker.instantiate(&mut *store, &preload).map_err(failed)?;
+        stand_ins(store, linker, preload)?;
+        let instance = linker.instantiate(&mut *store, preload).map_err(failed)?;
         if let Some(initialize) = instance.get_func(&mut *store, "_initialize") {
             initialize.call(&mut *store, &[], &mut []).map_err(failed)?;
         }
