@@ -109,6 +109,8 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
     }
     let function = match initializer {
         Initializer::Constructors => None,
+        // It is called anyway, and once.
+        Initializer::Named(name) if name == INITIALIZE && !calls.is_empty() => None,
         Initializer::Named(name) => Some(name.as_str()),
         Initializer::Found => Some(found(module)?),
     };
