@@ -10,7 +10,7 @@ use wbuild_passes::segments::Image;
 use wbuild_passes::snapshot::{Prepared, State, Value};
 
 use super::host::{self, Function, Host, Stop, Type};
-use super::{Job, Ran, Stopped, limits};
+use super::{Failure, Job, Ran, Stopped, limits};
 use crate::engine::{self, Profile};
 use crate::error::{Error, Result};
 use crate::run;
@@ -108,7 +108,7 @@ pub(super) fn run(engine: &Engine, job: &Job, started: impl FnOnce()) -> Result<
     provide(&mut store, &mut linker, &module, &preloads)?;
     started();
     if job.over.load(Ordering::SeqCst) {
-        return Err(Stopped::Failed(limits::time(job.options.timeout)));
+        return Err(limits::time(job.options.timeout).into());
     }
     let begin = Instant::now();
     match initialize(&mut store, &linker, &module, prepared) {
@@ -139,19 +139,28 @@ fn initialize(
 /// Why it ended early, in words.
 fn stopped(store: &mut Store<Surroundings>, job: &Job, what: &str, e: &wasmtime::Error) -> Stopped {
     let all = store.data_mut();
+    let mut printed = all.host.take_output();
+    printed.drain(..printed.len().saturating_sub(SHOWN));
     let hints = all.host.hints().to_vec();
-    let failed = |error: Error| Stopped::Failed(hints.iter().fold(error, |error, hint| error.cause(hint)));
+    let hinted = |error: Error| hints.iter().fold(error, |error, hint| error.cause(hint));
     if let Some(error) = all.bounds.exceeded.take().or_else(|| all.stopped.take()) {
-        return failed(run::with_backtrace(error, e));
+        let error = hinted(run::with_backtrace(error, e));
+        return Stopped::Failed(Box::new(Failure { error, printed }));
     }
     let what = format!("initialization (`{what}`)");
-    match e.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => Stopped::Failed(limits::time(job.options.timeout)),
-        Some(Trap::OutOfFuel) => Stopped::Failed(limits::fuel(job.options.fuel.unwrap_or_default())),
-        Some(Trap::StackOverflow) => Stopped::TooDeep(run::trapped(&what, e)),
-        _ => failed(run::trapped(&what, e)),
-    }
+    let error = match e.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => limits::time(job.options.timeout),
+        Some(Trap::OutOfFuel) => limits::fuel(job.options.fuel.unwrap_or_default()),
+        Some(Trap::StackOverflow) => {
+            return Stopped::TooDeep(Box::new(Failure { error: run::trapped(&what, e), printed }));
+        }
+        _ => hinted(run::trapped(&what, e)),
+    };
+    Stopped::Failed(Box::new(Failure { error, printed }))
 }
+
+/// How much of what it printed is shown where it fails: the end of it.
+const SHOWN: usize = 16 << 10;
 
 /// Gives the module what it imports: WASI, preloaded modules, and for everything else a function that says what
 /// is missing, if it is ever called.
