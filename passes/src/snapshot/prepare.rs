@@ -162,10 +162,11 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
         ended.exports.push(DONE.to_owned());
     }
     if ended.constructors.is_some() {
-        let forgets = named(FORGET_PREOPENS).is_some();
+        // Stand-ins of wbuild's runtime do nothing.
+        let forgets = named(FORGET_PREOPENS).is_some_and(|id| !does_nothing(module, id));
         ended.at_start.extend(named(PREOPENS).filter(|_| !forgets));
         ended.at_start.extend(named(ENVIRONMENT));
-        ended.at_start.retain(|&id| is_plain(module, id));
+        ended.at_start.retain(|&id| is_plain(module, id) && !does_nothing(module, id));
         ended.exports.extend([PREOPENS, ENVIRONMENT].map(String::from));
         if let (Some(id), false) = (exported(INITIALIZE), ended.at_start.is_empty()) {
             // Nobody but its host calls a reactor's constructors, and it may do so again.
@@ -213,6 +214,13 @@ fn find(module: &Module<'_>, name: &str) -> Result<FuncId, Error> {
 
 fn is_plain(module: &Module<'_>, id: FuncId) -> bool {
     module.function_type(id).is_some_and(|ty| ty.params().is_empty() && ty.results().is_empty())
+}
+
+/// Whether it is a function of the module that returns at once.
+fn does_nothing(module: &Module<'_>, id: FuncId) -> bool {
+    let Some(Source::Defined(body)) = module.functions.get(id).map(|function| &function.source) else { return false };
+    let Ok(operators) = body.reader().get_operators_reader() else { return false };
+    operators.into_iter().all(|operator| matches!(operator, Ok(Operator::Nop | Operator::Return | Operator::End)))
 }
 
 fn require_plain(module: &Module<'_>, name: &str, id: FuncId) -> Result<(), Error> {
