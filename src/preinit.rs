@@ -110,7 +110,9 @@ impl Options {
 
     /// For wasm-ld: what the snapshot calls by name, if it is there.
     pub fn link_words(&self) -> Vec<String> {
-        let mut names = vec![snapshot::ENVIRONMENT.to_string()];
+        // Where that is exported, the linker leaves the calls of constructors and destructors to us. Else, without
+        // an entry, every export is wrapped in both, and what initialization made would be destroyed behind it.
+        let mut names = vec![snapshot::ENVIRONMENT.to_string(), snapshot::CONSTRUCTORS.to_string()];
         match &self.initializer {
             Initializer::Found => names.extend(snapshot::NAMES.map(String::from)),
             Initializer::Named(name) => names.push(name.clone()),

@@ -1,6 +1,6 @@
 //! Finds what initialization calls, and makes everything readable that it may change.
 
-use super::{Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, function_names};
+use super::{CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, function_names};
 use crate::{
     ConstExpr, DataKind, Element, ElementKind, Error, Export, FuncId, GlobalId, Item, Module, Source, TableId,
 };
@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasm_encoder::Instruction;
 use wasmparser::{GlobalType, Operator, RefType, ValType};
 
-/// The linker's function that calls all constructors.
-const CONSTRUCTORS: &str = "__wasm_call_ctors";
 /// What a reactor's host calls first.
 const INITIALIZE: &str = "_initialize";
 /// What the linker appends to the name of an export that it wrapped in constructors and destructors.
@@ -159,7 +157,8 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
     }
     if let Some(id) = exported(DONE) {
         calls.push((Some(DONE.to_owned()), id));
-        ended.exports.push(DONE.to_owned());
+        // What wbuild's link exported for us.
+        ended.exports.extend([DONE, ENVIRONMENT, CONSTRUCTORS].map(String::from));
     }
     if ended.constructors.is_some() {
         // Stand-ins of wbuild's runtime do nothing.
