@@ -125,6 +125,7 @@ const LONG: &[(&str, Own, Takes)] = &[
     ("--preinit-keep", Own::PreinitWith(Word::Keep), Takes::Nothing),
     ("--preinit-max-memory", Own::PreinitWith(Word::MaxMemory), Takes::Value),
     ("--preinit-max-output", Own::PreinitWith(Word::MaxOutput), Takes::Value),
+    ("--preinit-max-stack", Own::PreinitWith(Word::MaxStack), Takes::Value),
     ("--preinit-rename", Own::PreinitWith(Word::Rename), Takes::Value),
     ("--preinit-stdin", Own::PreinitWith(Word::Stdin), Takes::Value),
     ("--preinit-timeout", Own::PreinitWith(Word::Timeout), Takes::Value),

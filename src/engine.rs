@@ -20,11 +20,14 @@ pub enum Profile {
     /// As `Compare` without fuel: for code that is known to end.
     Deterministic,
     /// Initialization under the deterministic profile, stopped by whoever moves the epoch.
-    Initialize,
-    /// As `Initialize`, with instructions counted.
-    InitializeCounting,
-    /// As `Initialize`, compiled in a fraction of the time, without the proposals that Winch has not.
-    InitializeQuickly,
+    Initialize {
+        /// Compiled in a fraction of the time, without the proposals that Winch has not.
+        quickly: bool,
+        /// Instructions are counted.
+        counting: bool,
+        /// Bytes of native stack for wasm.
+        stack: usize,
+    },
 }
 
 /// Bounds on what a module takes. The default is none.
@@ -60,7 +63,7 @@ pub const TICK: Duration = Duration::from_millis(10);
 /// An engine for that profile. Every standard feature is on, and the proposals that it has.
 pub fn engine(profile: Profile) -> Result<Engine> {
     let mut config = Config::new();
-    if profile != Profile::InitializeQuickly {
+    if !matches!(profile, Profile::Initialize { quickly: true, .. }) {
         config.wasm_tail_call(true);
         config.wasm_function_references(true);
         config.wasm_gc(true);
@@ -83,16 +86,16 @@ pub fn engine(profile: Profile) -> Result<Engine> {
             config.max_wasm_stack(STACK);
             config.async_stack_size(STACK + (1 << 20));
         }
-        Profile::Initialize | Profile::InitializeCounting | Profile::InitializeQuickly => {
-            if profile == Profile::InitializeQuickly {
+        Profile::Initialize { quickly, counting, stack } => {
+            if quickly {
                 config.strategy(Strategy::Winch);
             }
             config.cranelift_nan_canonicalization(true);
             config.relaxed_simd_deterministic(true);
             config.epoch_interruption(true);
-            config.consume_fuel(profile == Profile::InitializeCounting);
-            config.max_wasm_stack(STACK);
-            config.async_stack_size(STACK + (1 << 20));
+            config.consume_fuel(counting);
+            config.max_wasm_stack(stack);
+            config.async_stack_size(stack + (1 << 20));
         }
         Profile::Compare | Profile::Deterministic => {
             config.cranelift_opt_level(OptLevel::None);

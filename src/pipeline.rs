@@ -135,19 +135,15 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     }
     let why = "initialization runs now instead of at every start; before anything that takes its time";
     let snapshot = options.preinit.clone().map(|options| Stage::Snapshot(Box::new(options), why));
-    let mut ended: Vec<Step> = Vec::new();
-    if snapshot.is_some() && optimize {
-        ended.push(("remove-unused-imports", "what only initialization needed, imports included"));
-    }
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
-    let stages = [passes(first), snapshot, passes(ended), binaryen, passes(second), harden, passes(last)];
+    let stages = [passes(first), snapshot, binaryen, passes(second), harden, passes(last)];
     stages.into_iter().flatten().collect()
 }
 
 /// How many of the stages come before the imports are those that remain: what initialization alone needs goes.
 pub fn until_imports_remain(stages: &[Stage]) -> usize {
     match stages.iter().position(|stage| matches!(stage, Stage::Snapshot(..))) {
-        Some(at) => (at + 2).min(stages.len()),
+        Some(at) => at + 1,
         None => stages.len().min(1),
     }
 }

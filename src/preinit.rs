@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use wbuild_passes::segments::{Image, Measure};
 use wbuild_passes::snapshot::{self, Initializer, Prepared, State};
 
-use crate::engine;
 use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::ui::Ui;
@@ -38,6 +37,8 @@ pub struct Options {
     pub timeout: Duration,
     /// Bytes of each memory.
     pub max_memory: u64,
+    /// Bytes of native stack for its calls.
+    pub max_stack: usize,
     /// Instructions.
     pub fuel: Option<u64>,
     /// The function stays exported.
@@ -77,6 +78,7 @@ impl Default for Options {
             preloads: Vec::new(),
             timeout: limits::TIME,
             max_memory: limits::MEMORY,
+            max_stack: limits::STACK,
             fuel: None,
             keep: false,
             renames: Vec::new(),
@@ -252,7 +254,7 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
     if interpret {
         let (send, receive) = mpsc::channel();
         let own = job.clone();
-        spawn(move || drop(send.send(interpret::run(&own))))?;
+        spawn(&job, move || drop(send.send(interpret::run(&own))))?;
         match receive.recv() {
             Ok(Some(ran)) => return Ok((job, ran)),
             _ if choice == Choice::Interpreter => return Err(Stopped::Unable("wasmi did not finish".to_string())),
@@ -315,7 +317,7 @@ impl Race {
         let engine = native::engine(compiler, &self.job)?;
         self.engines.push(engine.clone());
         let (send, job) = (self.send.clone(), self.job.clone());
-        spawn(move || {
+        spawn(&self.job, move || {
             let ended = native::run(&engine, &job, || drop(send.send(Event::Running)));
             drop(send.send(Event::Ended(Box::new(ended))));
         })
@@ -330,10 +332,10 @@ impl Drop for Race {
 }
 
 /// A thread with the stack that deep recursion needs, which a main thread has not.
-fn spawn(work: impl FnOnce() + Send + 'static) -> Result<()> {
+fn spawn(job: &Job, work: impl FnOnce() + Send + 'static) -> Result<()> {
     std::thread::Builder::new()
         .name("initialization".to_string())
-        .stack_size(engine::STACK + (4 << 20))
+        .stack_size(job.options.max_stack + (4 << 20))
         .spawn(work)
         .map(drop)
         .map_err(|e| Error::build("cannot start a thread").cause(e))

@@ -10,7 +10,7 @@ use super::{ENGINES, Options, Report, Snapshot};
 use crate::error::{Error, Result};
 use crate::report::Timing;
 use crate::ui::{Ui, Verbosity};
-use crate::{config, output, pipeline, run, settings, wasm, wat};
+use crate::{config, output, run, settings, wasm, wat};
 
 /// A word about initialization, `--preinit-WORD` in a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,7 @@ pub enum Word {
     Keep,
     MaxMemory,
     MaxOutput,
+    MaxStack,
     Preload,
     Rename,
     Stdin,
@@ -43,6 +44,7 @@ impl Word {
             Word::Keep => "--preinit-keep",
             Word::MaxMemory => "--preinit-max-memory",
             Word::MaxOutput => "--preinit-max-output",
+            Word::MaxStack => "--preinit-max-stack",
             Word::Preload => "--preload",
             Word::Rename => "--preinit-rename",
             Word::Stdin => "--preinit-stdin",
@@ -98,6 +100,7 @@ impl Options {
             Word::Keep => self.keep = true,
             Word::MaxMemory => self.max_memory = settings::size(value)?,
             Word::MaxOutput => self.grants.max_output = settings::size(value)?,
+            Word::MaxStack => self.max_stack = (settings::size(value)?.clamp(64 << 10, 4 << 30)) as usize,
             Word::Preload => {
                 let (name, path) = pair("=", "--preload env=FILE.wasm")?;
                 self.preloads.push((name, path.into()));
@@ -160,6 +163,9 @@ pub struct Args {
     /// The most that it may print [default: 64MB]
     #[arg(long, alias = "preinit-max-output", value_name = "SIZE")]
     max_output: Option<String>,
+    /// The most native stack for its calls [default: 8MB]
+    #[arg(long, alias = "preinit-max-stack", value_name = "SIZE")]
+    max_stack: Option<String>,
     /// The most instructions that it may run
     #[arg(long, alias = "preinit-fuel", value_name = "COUNT")]
     fuel: Option<String>,
@@ -200,6 +206,7 @@ impl Args {
             (Word::MaxMemory, one(&self.max_memory)),
             (Word::Engine, one(&self.engine)),
             (Word::MaxOutput, one(&self.max_output)),
+            (Word::MaxStack, one(&self.max_stack)),
             (Word::Fuel, one(&self.fuel)),
             (Word::AllowClock, if self.allow_clock { vec![String::new()] } else { Vec::new() }),
         ];
@@ -225,8 +232,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
     };
     wasm::check(&name, &module)?;
     ui.progress(format!("{name}: initializing"));
-    let Snapshot { module: started, report: done } = super::run(&name, &module, &options, ui)?;
-    let after = pipeline::run_passes(&name, &started, &["remove-unused-imports"], false)?;
+    let Snapshot { module: after, report: done } = super::run(&name, &module, &options, ui)?;
     ui.clear();
     ui.say(&done.summary());
     if let Some(warning) = done.warning(module.len(), after.len()) {

@@ -21,6 +21,14 @@ pub(super) fn table(limit: usize) -> Error {
         .help("no engine takes larger ones")
 }
 
+/// Bytes of native stack, unless given: as much as a native program has.
+pub(super) const STACK: usize = crate::engine::STACK;
+
+pub(super) fn stack(limit: usize) -> Error {
+    Error::build(format!("initialization nested its calls deeper than {limit} bytes of stack hold"))
+        .help("give it more with --preinit-max-stack, such as 64MB")
+}
+
 pub(super) fn time(limit: Duration) -> Error {
     Error::build(format!("initialization ran longer than {limit:?}"))
         .help("give it more time with --preinit-timeout, such as 60s")

@@ -7,7 +7,7 @@ use wasmtime::{AsContextMut, Caller, Engine, Extern, ExternType, Func, Instance,
 use wasmtime::{FuncType, ResourceLimiter, Trap, ValType};
 use wbuild_passes::FuncId;
 use wbuild_passes::segments::Image;
-use wbuild_passes::snapshot::{Prepared, State, Value};
+use wbuild_passes::snapshot::{self, Prepared, State, Value};
 
 use super::host::{self, Function, Host, Stop, Type};
 use super::{Failure, Job, Ran, Stopped, limits};
@@ -37,6 +37,8 @@ struct Surroundings {
 struct Bounds {
     memory: u64,
     table: usize,
+    /// Initialization is over, and no memory may grow any more.
+    frozen: bool,
     /// What went over, for the message.
     exceeded: Option<Error>,
 }
@@ -44,7 +46,7 @@ struct Bounds {
 impl ResourceLimiter for Bounds {
     fn memory_growing(&mut self, _: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         // What the module itself forbids fails as it would anywhere.
-        if maximum.is_some_and(|maximum| desired > maximum) {
+        if self.frozen || maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
         if desired as u64 > self.memory {
@@ -80,10 +82,10 @@ impl ResourceLimiter for Bounds {
 
 /// The engine, made before it is needed so that another thread can interrupt it.
 pub(super) fn engine(compiler: Compiler, job: &Job) -> Result<Engine> {
-    engine::engine(match compiler {
-        Compiler::Winch => Profile::InitializeQuickly,
-        Compiler::Cranelift if job.options.fuel.is_some() => Profile::InitializeCounting,
-        Compiler::Cranelift => Profile::Initialize,
+    engine::engine(Profile::Initialize {
+        quickly: compiler == Compiler::Winch,
+        counting: job.options.fuel.is_some(),
+        stack: job.options.max_stack,
     })
 }
 
@@ -96,7 +98,7 @@ pub(super) fn run(engine: &Engine, job: &Job, started: impl FnOnce()) -> Result<
     let preloads = job.preloads.iter().map(|(name, bytes)| Ok((name.as_str(), Module::new(engine, bytes)?)));
     let preloads = preloads.collect::<wasmtime::Result<Vec<_>>>().map_err(unable)?;
     let host = Host::new(&job.options.grants)?;
-    let bounds = Bounds { memory: job.options.max_memory, table: limits::TABLE, exceeded: None };
+    let bounds = Bounds { memory: job.options.max_memory, table: limits::TABLE, frozen: false, exceeded: None };
     let mut store = Store::new(engine, Surroundings { host, bounds, stopped: None });
     store.limiter(|all| &mut all.bounds);
     // Whoever watches the clock moves the epoch by one, and that is the end.
@@ -130,6 +132,7 @@ fn initialize(
 ) -> Result<Instance, (String, wasmtime::Error)> {
     let instance = linker.instantiate(&mut *store, module).map_err(|e| ("instantiation".to_string(), e))?;
     for call in &prepared.calls {
+        store.data_mut().bounds.frozen = call.name == snapshot::DONE;
         let called = instance.get_typed_func::<(), ()>(&mut *store, &call.export);
         called.and_then(|f| f.call(&mut *store, ())).map_err(|e| (call.name.clone(), e))?;
     }
@@ -152,7 +155,8 @@ fn stopped(store: &mut Store<Surroundings>, job: &Job, what: &str, e: &wasmtime:
         Some(Trap::Interrupt) => limits::time(job.options.timeout),
         Some(Trap::OutOfFuel) => limits::fuel(job.options.fuel.unwrap_or_default()),
         Some(Trap::StackOverflow) => {
-            return Stopped::TooDeep(Box::new(Failure { error: run::trapped(&what, e), printed }));
+            let error = run::with_backtrace(limits::stack(job.options.max_stack), e);
+            return Stopped::TooDeep(Box::new(Failure { error, printed }));
         }
         _ => hinted(run::trapped(&what, e)),
     };

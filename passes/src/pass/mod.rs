@@ -6,7 +6,7 @@ mod shortest;
 mod sjlj;
 mod strip;
 mod trim_data;
-mod unused;
+pub(crate) mod unused;
 
 use crate::{DebugInfo, Pass};
 

@@ -50,7 +50,7 @@ pub(super) fn elements(module: &mut Module<'_>) -> Result<(), Error> {
     remove(module, Imports::AreSeen)
 }
 
-pub(super) fn imports(module: &mut Module<'_>) -> Result<(), Error> {
+pub(crate) fn imports(module: &mut Module<'_>) -> Result<(), Error> {
     remove(module, Imports::MayGo)
 }
 

@@ -1,6 +1,7 @@
 //! Writes a state into the module that it comes from.
 
 use super::{Prepared, State, Value, global_named};
+use crate::pass::unused;
 use crate::segments::{self, Image, Limits, Measure};
 use crate::{
     ConstExpr, Data, DataKind, Element, ElementItems, ElementKind, Error, FuncId, Id, Item, MemoryId, Module, Source,
@@ -37,7 +38,8 @@ pub struct Report {
     pub tables: usize,
 }
 
-/// Writes `state` into the module that `prepared` was made from. What comes out is valid.
+/// Writes `state` into the module that `prepared` was made from, and removes what only initialization needed, imports
+/// included. What comes out is valid.
 pub fn apply(
     bytes: &[u8],
     prepared: &Prepared,
@@ -51,8 +53,11 @@ pub fn apply(
         end_initialization(module, prepared, options)?;
         globals(module, prepared, &state, &mut report)?;
         tables(module, prepared, &state, &mut report)?;
-        memories(module, prepared, &state, options, &mut report);
+        memories(module, prepared, &state, options);
+        // In the same reading of the module, which is most of the work on a large one.
+        unused::imports(module)?;
         report.data_after = data_size(module);
+        report.segments = module.data.len();
         Ok(())
     })?;
     Ok((module, report))
@@ -290,7 +295,7 @@ fn address(is_64: bool, at: u64) -> ConstExpr<'static> {
 }
 
 /// Gives memories their sizes and contents.
-fn memories(module: &mut Module<'_>, prepared: &Prepared, state: &State, options: &Options, report: &mut Report) {
+fn memories(module: &mut Module<'_>, prepared: &Prepared, state: &State, options: &Options) {
     // Active segments were dropped when they had been copied. Where code may name segments by number, one of
     // nothing stays in the place of each.
     for id in module.data.ids() {
@@ -321,7 +326,6 @@ fn memories(module: &mut Module<'_>, prepared: &Prepared, state: &State, options
         }
         for (at, bytes) in segments::split(image, id.index(), is_64, options.measure, &limits) {
             let kind = DataKind::Active { memory: MemoryId(id.index()), offset: address(is_64, at) };
-            report.segments += 1;
             module.data.push(Data { kind, bytes: bytes.into_owned().into() });
         }
     }

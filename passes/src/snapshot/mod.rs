@@ -36,7 +36,8 @@ pub enum Initializer {
 pub const NAMES: [&str; 3] = ["wizer.initialize", "wizer-initialize", "wbuild_preinit"];
 
 /// The function that modules linked by wbuild export to be called after initialization: it empties the buffers
-/// of the C library, and has it forget what it knows of its surroundings.
+/// of the C library, has it forget what it knows of its surroundings, and zeroes what was freed. Memory must not grow
+/// while it runs.
 pub const DONE: &str = "__wbuild_preinit_done";
 
 /// The function of wasi-libc that learns the environment anew where a program reads it directly. It must not be lost

@@ -118,12 +118,12 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
     };
     let constructors = named(CONSTRUCTORS);
     match function {
-        // Wizer's contract: the function calls the constructors by itself, as the macro in its header does.
-        Some((name, _)) if NAMES[..2].contains(&name) => {}
-        // The linker wrapped it: it calls them by itself.
-        Some((_, id)) if names.iter().any(|(other, name)| *other == id && name.ends_with(WRAPPED)) => {
-            ended.constructors = constructors;
-        }
+        // Wizer's contract: the function calls the constructors by itself, as the macro in its header does. That is not
+        // so where the linker had to do it, or where nobody does.
+        Some((name, id))
+            if NAMES[..2].contains(&name)
+                && unwrapped(module, names, id)? == id
+                && constructors.is_none_or(|callee| is_called(module, callee)) => {}
         _ if !calls.is_empty() => ended.constructors = constructors,
         _ => match constructors {
             Some(id) => {
@@ -151,12 +151,12 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
         },
     }
     if let Some((name, id)) = function {
-        calls.push((Some(name.to_owned()), id));
+        calls.push((Some(name.to_owned()), unwrapped(module, names, id)?));
         ended.exports.push(name.to_owned());
         ended.initializer = Some(name.to_owned());
     }
     if let Some(id) = exported(DONE) {
-        calls.push((Some(DONE.to_owned()), id));
+        calls.push((Some(DONE.to_owned()), unwrapped(module, names, id)?));
         // What wbuild's link exported for us.
         ended.exports.extend([DONE, ENVIRONMENT, CONSTRUCTORS].map(String::from));
     }
@@ -174,6 +174,27 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
         }
     }
     Ok((calls, ended))
+}
+
+/// What stands in a wrapper that the linker made for an export of a command, between the constructors and the
+/// destructors, which are not to run yet.
+fn unwrapped(module: &Module<'_>, names: &[(FuncId, &str)], id: FuncId) -> Result<FuncId, Error> {
+    let name = |id: FuncId| names.iter().find(|(other, _)| *other == id).map_or("", |(_, name)| name);
+    let Some(Source::Defined(body)) = module.functions.get(id).map(|function| &function.source) else { return Ok(id) };
+    if !name(id).ends_with(WRAPPED) {
+        return Ok(id);
+    }
+    let mut called = Vec::new();
+    for operator in body.reader().get_operators_reader()? {
+        if let Operator::Call { function_index } = operator? {
+            called.push(FuncId(function_index));
+        }
+    }
+    called.retain(|id| ![CONSTRUCTORS, "__wasm_call_dtors"].contains(&name(*id)));
+    match called[..] {
+        [inner] => Ok(inner),
+        _ => Ok(id),
+    }
 }
 
 fn found<'m>(module: &'m Module<'_>) -> Result<&'m str, Error> {
@@ -194,6 +215,7 @@ fn find(module: &Module<'_>, name: &str) -> Result<FuncId, Error> {
                 .exports
                 .iter()
                 .filter(|export| matches!(export.item, Item::Func(id) if is_plain(module, id)))
+                .filter(|export| !export.name.starts_with("__"))
                 .map(|export| export.name.as_ref())
                 .collect();
             let all = shown.len();
@@ -220,6 +242,16 @@ fn does_nothing(module: &Module<'_>, id: FuncId) -> bool {
     let Some(Source::Defined(body)) = module.functions.get(id).map(|function| &function.source) else { return false };
     let Ok(operators) = body.reader().get_operators_reader() else { return false };
     operators.into_iter().all(|operator| matches!(operator, Ok(Operator::Nop | Operator::Return | Operator::End)))
+}
+
+/// Whether any function of the module calls it.
+fn is_called(module: &Module<'_>, callee: FuncId) -> bool {
+    module.functions.iter().any(|(_, function)| {
+        let Source::Defined(body) = &function.source else { return false };
+        let Ok(operators) = body.reader().get_operators_reader() else { return false };
+        let is = |operator| matches!(operator, Ok(Operator::Call { function_index }) if function_index == callee.0);
+        operators.into_iter().any(is)
+    })
 }
 
 fn require_plain(module: &Module<'_>, name: &str, id: FuncId) -> Result<(), Error> {

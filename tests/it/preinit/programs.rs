@@ -155,6 +155,25 @@ fn a_function_of_any_name_is_run_and_gone_unless_it_is_kept() {
 }
 
 #[test]
+fn constructors_run_once_where_wizers_function_leaves_them_to_the_linker() {
+    let source = "static int answer;\n\
+                  static volatile int one = 1;\n\
+                  __attribute__((constructor)) static void c(void) { answer += one; }\n\
+                  __attribute__((export_name(\"wizer.initialize\"))) void setup(void) { answer += 40; }\n\
+                  __attribute__((export_name(\"get\"))) int get(void) { return answer + 1; }\n";
+    let folder = folder(&[("a.c", source)]);
+    let folder = folder.path();
+    build(folder, &["a.c", "-O1", "--no-entry", "--preinit", "-o", "a.wasm"]);
+    // The same by hand, where every export is wrapped.
+    succeed(folder, &["a.c", "-O1", "--no-entry", "-g1", "--no-deterministic", "-o", "wrapped.wasm"]);
+    succeed(folder, &["preinit", "wrapped.wasm", "-o", "b.wasm"]);
+    for name in ["a.wasm", "b.wasm"] {
+        let module = std::fs::read(folder.join(name)).unwrap();
+        assert_eq!(super::Observed::of(&module, &[], &["get", "get"]).results, ["42", "42"], "{name}");
+    }
+}
+
+#[test]
 fn folders_are_read_only_unless_granted_for_writing() {
     let source = r#"
         #include <stdio.h>
