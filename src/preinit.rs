@@ -112,7 +112,9 @@ impl Options {
 
     /// For wasm-ld: what the snapshot calls by name, if it is there.
     pub fn link_words(&self) -> Vec<String> {
-        let mut names = vec![snapshot::ENVIRONMENT.to_string()];
+        // Where that is exported, the linker leaves the calls of constructors and destructors to us. Else, without
+        // an entry, every export is wrapped in both, and what initialization made would be destroyed behind it.
+        let mut names = vec![snapshot::ENVIRONMENT.to_string(), snapshot::CONSTRUCTORS.to_string()];
         match &self.initializer {
             Initializer::Found => names.extend(snapshot::NAMES.map(String::from)),
             Initializer::Named(name) => names.push(name.clone()),
@@ -165,24 +167,33 @@ struct Ran {
 
 /// One that has not.
 enum Stopped {
-    Failed(Error),
+    Failed(Box<Failure>),
     /// Too many nested calls for this engine; another may take more.
-    TooDeep(Error),
+    TooDeep(Box<Failure>),
     /// The engine lacks something that the module uses.
     Unable(String),
 }
 
+/// Why it failed, and the end of what it had printed, which often says more.
+struct Failure {
+    error: Error,
+    printed: Vec<u8>,
+}
+
 impl From<Error> for Stopped {
     fn from(error: Error) -> Stopped {
-        Stopped::Failed(error)
+        Stopped::Failed(Box::new(Failure { error, printed: Vec::new() }))
     }
 }
 
 impl Stopped {
-    fn into_error(self) -> Error {
+    fn into_failure(self) -> Failure {
         match self {
-            Stopped::Failed(error) | Stopped::TooDeep(error) => error,
-            Stopped::Unable(why) => Error::build("the engine lacks what this module uses").cause(why),
+            Stopped::Failed(failure) | Stopped::TooDeep(failure) => *failure,
+            Stopped::Unable(why) => {
+                let error = Error::build("the engine lacks what this module uses").cause(why);
+                Failure { error, printed: Vec::new() }
+            }
         }
     }
 }
@@ -196,11 +207,17 @@ pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snap
         let bytes = crate::output::read(path)?;
         let bytes = wat::parse_bytes(&bytes)
             .map_err(|e| Error::build(format!("{} is no module", path.display())).diagnostics(e.to_string()))?;
+        crate::wasm::check(&path.display().to_string(), &bytes)?;
         preloads.push((name.clone(), bytes.into_owned()));
     }
     let job = Job { prepared, options: options.clone(), preloads, over: AtomicBool::new(false) };
     let named = |error: Error| Error { message: format!("{what}: {}", error.message), ..error };
-    let (job, mut ran) = initialize(job).map_err(|stopped| named(stopped.into_error()))?;
+    let (job, mut ran) = initialize(job).map_err(|stopped| {
+        let Failure { error, printed } = stopped.into_failure();
+        ui.clear();
+        ui.program_output(&String::from_utf8_lossy(&printed));
+        named(error)
+    })?;
     ui.clear();
     ui.program_output(&String::from_utf8_lossy(&ran.host.take_output()));
     let learned = judge(&ran.host.residue(), options).map_err(named)?;
@@ -262,7 +279,7 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
             Ok(Event::Running) => next_at = next_at.min(Instant::now() + PATIENCE),
             Ok(Event::Ended(ended)) => match *ended {
                 Ok(ran) => return Ok((job, ran)),
-                Err(Stopped::Failed(error)) => return Err(Stopped::Failed(error)),
+                Err(Stopped::Failed(failure)) => return Err(Stopped::Failed(failure)),
                 Err(other) => {
                     live -= 1;
                     if live == 0 && waiting.is_none() {

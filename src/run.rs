@@ -303,7 +303,7 @@ impl Program {
 /// What a captured program may write to each of standard output and error.
 const CAPTURE: usize = 64 << 20;
 
-pub(crate) fn invalid(e: &wasmtime::Error) -> Error {
+fn invalid(e: &wasmtime::Error) -> Error {
     let mut error = Error::build("not a valid module");
     for cause in e.chain() {
         error = error.cause(cause);

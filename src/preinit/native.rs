@@ -10,7 +10,7 @@ use wbuild_passes::segments::Image;
 use wbuild_passes::snapshot::{self, Prepared, State, Value};
 
 use super::host::{self, Function, Host, Stop, Type};
-use super::{Job, Ran, Stopped, limits};
+use super::{Failure, Job, Ran, Stopped, limits};
 use crate::engine::{self, Profile};
 use crate::error::{Error, Result};
 use crate::run;
@@ -92,10 +92,11 @@ pub(super) fn engine(compiler: Compiler, job: &Job) -> Result<Engine> {
 /// Initializes. `started` is told when the code is compiled and runs.
 pub(super) fn run(engine: &Engine, job: &Job, started: impl FnOnce()) -> Result<Ran, Stopped> {
     let prepared = &job.prepared;
-    let module = Module::new(engine, &prepared.module).map_err(|e| match e.to_string().contains("nsupported") {
-        true => Stopped::Unable(format!("{e:#}")),
-        false => Stopped::Failed(run::invalid(&e)),
-    })?;
+    // It is valid, so it is the engine that lacks something.
+    let unable = |e: wasmtime::Error| Stopped::Unable(format!("{e:#}"));
+    let module = Module::new(engine, &prepared.module).map_err(unable)?;
+    let preloads = job.preloads.iter().map(|(name, bytes)| Ok((name.as_str(), Module::new(engine, bytes)?)));
+    let preloads = preloads.collect::<wasmtime::Result<Vec<_>>>().map_err(unable)?;
     let host = Host::new(&job.options.grants)?;
     let bounds = Bounds { memory: job.options.max_memory, table: limits::TABLE, frozen: false, exceeded: None };
     let mut store = Store::new(engine, Surroundings { host, bounds, stopped: None });
@@ -106,10 +107,10 @@ pub(super) fn run(engine: &Engine, job: &Job, started: impl FnOnce()) -> Result<
         store.set_fuel(fuel).map_err(|e| Error::internal("cannot count instructions").cause(e))?;
     }
     let mut linker = Linker::new(engine);
-    provide(&mut store, &mut linker, engine, &module, job)?;
+    provide(&mut store, &mut linker, &module, &preloads)?;
     started();
     if job.over.load(Ordering::SeqCst) {
-        return Err(Stopped::Failed(limits::time(job.options.timeout)));
+        return Err(limits::time(job.options.timeout).into());
     }
     let begin = Instant::now();
     match initialize(&mut store, &linker, &module, prepared) {
@@ -141,34 +142,42 @@ fn initialize(
 /// Why it ended early, in words.
 fn stopped(store: &mut Store<Surroundings>, job: &Job, what: &str, e: &wasmtime::Error) -> Stopped {
     let all = store.data_mut();
+    let mut printed = all.host.take_output();
+    printed.drain(..printed.len().saturating_sub(SHOWN));
     let hints = all.host.hints().to_vec();
-    let failed = |error: Error| Stopped::Failed(hints.iter().fold(error, |error, hint| error.cause(hint)));
+    let hinted = |error: Error| hints.iter().fold(error, |error, hint| error.cause(hint));
     if let Some(error) = all.bounds.exceeded.take().or_else(|| all.stopped.take()) {
-        return failed(run::with_backtrace(error, e));
+        let error = hinted(run::with_backtrace(error, e));
+        return Stopped::Failed(Box::new(Failure { error, printed }));
     }
     let what = format!("initialization (`{what}`)");
-    match e.downcast_ref::<Trap>() {
-        Some(Trap::Interrupt) => Stopped::Failed(limits::time(job.options.timeout)),
-        Some(Trap::OutOfFuel) => Stopped::Failed(limits::fuel(job.options.fuel.unwrap_or_default())),
-        Some(Trap::StackOverflow) => Stopped::TooDeep(run::with_backtrace(limits::stack(job.options.max_stack), e)),
-        _ => failed(run::trapped(&what, e)),
-    }
+    let error = match e.downcast_ref::<Trap>() {
+        Some(Trap::Interrupt) => limits::time(job.options.timeout),
+        Some(Trap::OutOfFuel) => limits::fuel(job.options.fuel.unwrap_or_default()),
+        Some(Trap::StackOverflow) => {
+            let error = run::with_backtrace(limits::stack(job.options.max_stack), e);
+            return Stopped::TooDeep(Box::new(Failure { error, printed }));
+        }
+        _ => hinted(run::trapped(&what, e)),
+    };
+    Stopped::Failed(Box::new(Failure { error, printed }))
 }
+
+/// How much of what it printed is shown where it fails: the end of it.
+const SHOWN: usize = 16 << 10;
 
 /// Gives the module what it imports: WASI, preloaded modules, and for everything else a function that says what
 /// is missing, if it is ever called.
 fn provide(
     store: &mut Store<Surroundings>,
     linker: &mut Linker<Surroundings>,
-    engine: &Engine,
     module: &Module,
-    job: &Job,
+    preloads: &[(&str, Module)],
 ) -> Result<()> {
-    for (name, bytes) in &job.preloads {
+    for (name, preload) in preloads {
         let failed = |e: wasmtime::Error| Error::build(format!("cannot preload `{name}`")).cause(format!("{e:#}"));
-        let preload = Module::new(engine, bytes).map_err(failed)?;
-        stand_ins(store, linker, &preload)?;
-        let instance = linker.instantiate(&mut *store, &preload).map_err(failed)?;
+        stand_ins(store, linker, preload)?;
+        let instance = linker.instantiate(&mut *store, preload).map_err(failed)?;
         if let Some(initialize) = instance.get_func(&mut *store, "_initialize") {
             initialize.call(&mut *store, &[], &mut []).map_err(failed)?;
         }

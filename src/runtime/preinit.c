@@ -1,7 +1,11 @@
 /* What a program linked by wbuild does when its initialization has ended, before the snapshot is taken. It empties
  * the buffers of stdio, forgets what wasi-libc has learned of the surroundings, so that it asks again where the
- * program starts, and zeroes memory that was freed, which need not be shipped then. Weak references bring nothing
- * into the program that is not there. */
+ * program starts, and zeroes memory that was freed, which need not be shipped then.
+ *
+ * The weak definitions stand in where the program has none of wasi-libc's, which take their place. References, though
+ * weak, would put what they refer to into the table, and an export looked for would bring it out of the archive; both
+ * would keep the functions of the environment, and their imports, in programs that never ask for it. An allocator
+ * cannot have a stand-in, which would be taken for it. */
 
 extern _Thread_local int errno;
 int fflush(void *);
@@ -9,9 +13,11 @@ void *malloc(unsigned long) __attribute__((weak));
 void free(void *) __attribute__((weak));
 
 /* The granted folders, asked for when a path is first used (wasi-libc since 2023). */
-void __wasilibc_reset_preopens(void) __attribute__((weak));
+__attribute__((weak)) void __wasilibc_reset_preopens(void) {}
 /* The variables, asked for when one is first read. */
-void __wasilibc_deinitialize_environ(void) __attribute__((weak));
+__attribute__((weak)) void __wasilibc_deinitialize_environ(void) {}
+/* The variables of programs that read `environ` itself, asked for where the program starts. */
+__attribute__((weak)) void __wasilibc_maybe_reinitialize_environ_eagerly(void) {}
 
 struct taken {
     struct taken *next;
@@ -45,12 +51,8 @@ static void zero_freed(void) {
 __attribute__((export_name("__wbuild_preinit_done"))) void __wbuild_preinit_done(void) {
     int before = errno;
     fflush(0);
-    if (__wasilibc_reset_preopens) {
-        __wasilibc_reset_preopens();
-    }
-    if (__wasilibc_deinitialize_environ) {
-        __wasilibc_deinitialize_environ();
-    }
+    __wasilibc_reset_preopens();
+    __wasilibc_deinitialize_environ();
     if (malloc && free) {
         zero_freed();
     }

@@ -8,6 +8,7 @@ mod hardened;
 mod malloc;
 mod oracle;
 mod plan;
+mod preinit;
 mod programs;
 mod random;
 mod reproducible;

@@ -81,12 +81,34 @@ fn end_initialization(module: &mut Module<'_>, prepared: &Prepared, options: &Op
             module.remove_export(name);
         }
     }
-    for (wanted, there) in &options.renames {
+    rename(module, &options.renames)
+}
+
+/// Gives exports their new names, all at once: two may change places.
+fn rename(module: &mut Module<'_>, renames: &[(String, String)]) -> Result<(), Error> {
+    let mut found = Vec::new();
+    for (at, (wanted, there)) in renames.iter().enumerate() {
         let Some(item @ Item::Func(_)) = module.export(there) else {
             return Err(Error::input(format!("there is no exported function `{there}` to become `{wanted}`"))
                 .help("write the new name first: --preinit-rename _start=wizer.resume"));
         };
-        module.remove_export(there);
+        for (other, from) in &renames[..at] {
+            if other == wanted {
+                return Err(Error::input(format!("two functions are to become `{wanted}`: `{from}` and `{there}`")));
+            }
+            if from == there {
+                return Err(Error::input(format!("`{there}` is to become both `{other}` and `{wanted}`")));
+            }
+        }
+        found.push(item);
+    }
+    // Where a name is both taken and given away, its export stays in its place and gets another function.
+    for (_, there) in renames {
+        if !renames.iter().any(|(wanted, _)| wanted == there) {
+            module.remove_export(there);
+        }
+    }
+    for ((wanted, _), item) in renames.iter().zip(found) {
         match module.exports.iter_mut().find(|export| export.name == *wanted) {
             Some(export) => export.item = item,
             None => module.exports.push(crate::Export { name: wanted.clone().into(), item, exact: false }),

@@ -44,6 +44,9 @@ pub const DONE: &str = "__wbuild_preinit_done";
 /// in a link whose module is initialized.
 pub const ENVIRONMENT: &str = "__wasilibc_maybe_reinitialize_environ_eagerly";
 
+/// The linker's function that calls all constructors.
+pub const CONSTRUCTORS: &str = "__wasm_call_ctors";
+
 /// What an engine is to run, and how to read what it left.
 #[derive(Debug, Clone)]
 pub struct Prepared {

@@ -1,6 +1,6 @@
 //! Finds what initialization calls, and makes everything readable that it may change.
 
-use super::{Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, function_names};
+use super::{CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, function_names};
 use crate::{
     ConstExpr, DataKind, Element, ElementKind, Error, Export, FuncId, GlobalId, Item, Module, Source, TableId,
 };
@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasm_encoder::Instruction;
 use wasmparser::{GlobalType, Operator, RefType, ValType};
 
-/// The linker's function that calls all constructors.
-const CONSTRUCTORS: &str = "__wasm_call_ctors";
 /// What a reactor's host calls first.
 const INITIALIZE: &str = "_initialize";
 /// What the linker appends to the name of an export that it wrapped in constructors and destructors.
@@ -109,6 +107,8 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
     }
     let function = match initializer {
         Initializer::Constructors => None,
+        // It is called anyway, and once.
+        Initializer::Named(name) if name == INITIALIZE && !calls.is_empty() => None,
         Initializer::Named(name) => Some(name.as_str()),
         Initializer::Found => Some(found(module)?),
     };
@@ -118,8 +118,12 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
     };
     let constructors = named(CONSTRUCTORS);
     match function {
-        // Wizer's contract: the function calls the constructors by itself, as the macro in its header does.
-        Some((name, _)) if NAMES[..2].contains(&name) => {}
+        // Wizer's contract: the function calls the constructors by itself, as the macro in its header does. That is not
+        // so where the linker had to do it, or where nobody does.
+        Some((name, id))
+            if NAMES[..2].contains(&name)
+                && unwrapped(module, names, id)? == id
+                && constructors.is_none_or(|callee| is_called(module, callee)) => {}
         _ if !calls.is_empty() => ended.constructors = constructors,
         _ => match constructors {
             Some(id) => {
@@ -153,13 +157,15 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
     }
     if let Some(id) = exported(DONE) {
         calls.push((Some(DONE.to_owned()), unwrapped(module, names, id)?));
-        ended.exports.push(DONE.to_owned());
+        // What wbuild's link exported for us.
+        ended.exports.extend([DONE, ENVIRONMENT, CONSTRUCTORS].map(String::from));
     }
     if ended.constructors.is_some() {
-        let forgets = named(FORGET_PREOPENS).is_some();
+        // Stand-ins of wbuild's runtime do nothing.
+        let forgets = named(FORGET_PREOPENS).is_some_and(|id| !does_nothing(module, id));
         ended.at_start.extend(named(PREOPENS).filter(|_| !forgets));
         ended.at_start.extend(named(ENVIRONMENT));
-        ended.at_start.retain(|&id| is_plain(module, id));
+        ended.at_start.retain(|&id| is_plain(module, id) && !does_nothing(module, id));
         ended.exports.extend([PREOPENS, ENVIRONMENT].map(String::from));
         if let (Some(id), false) = (exported(INITIALIZE), ended.at_start.is_empty()) {
             // Nobody but its host calls a reactor's constructors, and it may do so again.
@@ -229,6 +235,23 @@ fn find(module: &Module<'_>, name: &str) -> Result<FuncId, Error> {
 
 fn is_plain(module: &Module<'_>, id: FuncId) -> bool {
     module.function_type(id).is_some_and(|ty| ty.params().is_empty() && ty.results().is_empty())
+}
+
+/// Whether it is a function of the module that returns at once.
+fn does_nothing(module: &Module<'_>, id: FuncId) -> bool {
+    let Some(Source::Defined(body)) = module.functions.get(id).map(|function| &function.source) else { return false };
+    let Ok(operators) = body.reader().get_operators_reader() else { return false };
+    operators.into_iter().all(|operator| matches!(operator, Ok(Operator::Nop | Operator::Return | Operator::End)))
+}
+
+/// Whether any function of the module calls it.
+fn is_called(module: &Module<'_>, callee: FuncId) -> bool {
+    module.functions.iter().any(|(_, function)| {
+        let Source::Defined(body) = &function.source else { return false };
+        let Ok(operators) = body.reader().get_operators_reader() else { return false };
+        let is = |operator| matches!(operator, Ok(Operator::Call { function_index }) if function_index == callee.0);
+        operators.into_iter().any(is)
+    })
 }
 
 fn require_plain(module: &Module<'_>, name: &str, id: FuncId) -> Result<(), Error> {
