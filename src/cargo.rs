@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wbuild_targets::Target;
 
-use crate::config::{self, Level, MALLOCS, Malloc, Memory};
+use crate::config::{self, Entry, Level, MALLOCS, Malloc, Memory};
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
 use crate::linker::{self, Settings};
@@ -118,7 +118,7 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
     let mut words = words;
     if let Some(name) = &args.preinit {
         words.extend(runtime.preinit.iter().map(|object| object.to_string_lossy().into_owned()));
-        words.extend(preinit::Options::named(name).link_words());
+        words.extend(preinit::Options::named(name).link_words(Entry::Command));
     }
     ui.clear();
     let own = std::env::current_exe().map_err(|e| Error::internal("cannot tell where wbuild is").cause(e))?;

@@ -155,7 +155,7 @@ fn own_objects(command: &mut Command, config: &Config, program: &Program, place:
         command.arg(&place.runtime.sjlj);
     }
     if let (Some(options), true) = (&config.preinit, config.target.has_libc) {
-        command.args(&place.runtime.preinit).args(options.link_words());
+        command.args(&place.runtime.preinit).args(options.link_words(config.entry));
     }
 }
 

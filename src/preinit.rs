@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use wbuild_passes::segments::{Image, Measure};
 use wbuild_passes::snapshot::{self, Initializer, Prepared, State};
 
+use crate::config::Entry;
 use crate::error::{Error, Result};
 use crate::pipeline;
 use crate::ui::Ui;
@@ -111,10 +112,14 @@ impl Options {
     }
 
     /// For wasm-ld: what the snapshot calls by name, if it is there.
-    pub fn link_words(&self) -> Vec<String> {
-        // Where that is exported, the linker leaves the calls of constructors and destructors to us. Else, without
-        // an entry, every export is wrapped in both, and what initialization made would be destroyed behind it.
-        let mut names = vec![snapshot::ENVIRONMENT.to_string(), snapshot::CONSTRUCTORS.to_string()];
+    pub fn link_words(&self, entry: Entry) -> Vec<String> {
+        let mut names = vec![snapshot::ENVIRONMENT.to_string()];
+        if entry == Entry::None {
+            // Where that is exported, the linker leaves the calls of constructors and destructors to us. Else every
+            // export is wrapped in both, and what initialization made would be destroyed behind the first. (A
+            // command's `_start` may need its wrapper: an older wasi-libc empties stdio's buffers there.)
+            names.push(snapshot::CONSTRUCTORS.to_string());
+        }
         match &self.initializer {
             Initializer::Found => names.extend(snapshot::NAMES.map(String::from)),
             Initializer::Named(name) => names.push(name.clone()),

@@ -153,7 +153,7 @@ fn link_words(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsString> 
     words.extend(krate.exports.iter().map(|name| format!("--export={name}").into()));
     if let Some(preinit) = &config.preinit {
         words.extend(linker.preinit.clone().map(PathBuf::into_os_string));
-        words.extend(preinit.link_words().into_iter().map(OsString::from));
+        words.extend(preinit.link_words(config.entry).into_iter().map(OsString::from));
     }
     words.extend(krate.export_all.then(|| "--export-all".into()));
     words.extend(krate.link_args.iter().cloned());

@@ -8,7 +8,7 @@ use wasmi::{
     StoreLimitsBuilder, Val, ValType,
 };
 use wbuild_passes::segments::Image;
-use wbuild_passes::snapshot::{self, State, Value};
+use wbuild_passes::snapshot::{State, Value};
 
 use super::host::{self, Function, Host, Type};
 use super::{Job, Ran};
@@ -46,8 +46,8 @@ pub(super) fn run(job: &Job) -> Option<Ran> {
     let host = Host::new(&job.options.grants).ok()?;
     let most = usize::try_from(job.options.max_memory).unwrap_or(usize::MAX).min(MEMORY);
     // What is more is left to the other engine.
-    let limits = StoreLimitsBuilder::new().memory_size(most).trap_on_grow_failure(true).build();
-    let mut store = Store::new(&engine, Surroundings { host, limits });
+    let limits = || StoreLimitsBuilder::new().memory_size(most).trap_on_grow_failure(true).build();
+    let mut store = Store::new(&engine, Surroundings { host, limits: limits() });
     store.limiter(|all| &mut all.limits);
     let budget = job.options.fuel.unwrap_or(u64::MAX).min(fuel(job));
     store.set_fuel(budget).ok()?;
@@ -72,10 +72,11 @@ pub(super) fn run(job: &Job) -> Option<Ran> {
     let begin = Instant::now();
     let instance = linker.instantiate_and_start(&mut store, &module).ok()?;
     for call in &prepared.calls {
-        if call.name == snapshot::DONE {
-            // Initialization is over, and no memory may grow any more.
-            store.data_mut().limits = StoreLimitsBuilder::new().memory_size(0).build();
-        }
+        let limits = match call.fixed_memory {
+            true => StoreLimitsBuilder::new().memory_size(0).build(),
+            false => limits(),
+        };
+        store.data_mut().limits = limits;
         instance.get_typed_func::<(), ()>(&store, &call.export).ok()?.call(&mut store, ()).ok()?;
     }
     let took = begin.elapsed();

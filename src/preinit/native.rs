@@ -7,7 +7,7 @@ use wasmtime::{AsContextMut, Caller, Engine, Extern, ExternType, Func, Instance,
 use wasmtime::{FuncType, ResourceLimiter, Trap, ValType};
 use wbuild_passes::FuncId;
 use wbuild_passes::segments::Image;
-use wbuild_passes::snapshot::{self, Prepared, State, Value};
+use wbuild_passes::snapshot::{Prepared, State, Value};
 
 use super::host::{self, Function, Host, Stop, Type};
 use super::{Failure, Job, Ran, Stopped, limits};
@@ -37,7 +37,7 @@ struct Surroundings {
 struct Bounds {
     memory: u64,
     table: usize,
-    /// Initialization is over, and no memory may grow any more.
+    /// No memory may grow just now: growth fails.
     frozen: bool,
     /// What went over, for the message.
     exceeded: Option<Error>,
@@ -132,7 +132,7 @@ fn initialize(
 ) -> Result<Instance, (String, wasmtime::Error)> {
     let instance = linker.instantiate(&mut *store, module).map_err(|e| ("instantiation".to_string(), e))?;
     for call in &prepared.calls {
-        store.data_mut().bounds.frozen = call.name == snapshot::DONE;
+        store.data_mut().bounds.frozen = call.fixed_memory;
         let called = instance.get_typed_func::<(), ()>(&mut *store, &call.export);
         called.and_then(|f| f.call(&mut *store, ())).map_err(|e| (call.name.clone(), e))?;
     }

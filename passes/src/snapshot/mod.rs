@@ -12,6 +12,7 @@
 //! is refused when it is found in the state, not because an instruction could have made it.
 
 mod apply;
+mod freed;
 mod prepare;
 
 pub use apply::{Options, Report, apply};
@@ -36,8 +37,7 @@ pub enum Initializer {
 pub const NAMES: [&str; 3] = ["wizer.initialize", "wizer-initialize", "wbuild_preinit"];
 
 /// The function that modules linked by wbuild export to be called after initialization: it empties the buffers
-/// of the C library, has it forget what it knows of its surroundings, and zeroes what was freed. Memory must not grow
-/// while it runs.
+/// of the C library, and has it forget what it knows of its surroundings. Where it is, freed memory is zeroed too.
 pub const DONE: &str = "__wbuild_preinit_done";
 
 /// The function of wasi-libc that learns the environment anew where a program reads it directly. It must not be lost
@@ -80,6 +80,8 @@ pub struct Call {
     pub export: String,
     /// What people call it.
     pub name: String,
+    /// No memory may grow while it runs: growth must fail.
+    pub fixed_memory: bool,
 }
 
 /// What is over once initialization is.

@@ -1,6 +1,6 @@
 //! Finds what initialization calls, and makes everything readable that it may change.
 
-use super::{CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, function_names};
+use super::{CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, freed, function_names};
 use crate::{
     ConstExpr, DataKind, Element, ElementKind, Error, Export, FuncId, GlobalId, Item, Module, Source, TableId,
 };
@@ -28,6 +28,7 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
     let names = function_names(&module);
     let (functions, ended) = plan(&module, &names, initializer)?;
     let named: BTreeMap<FuncId, String> = names.iter().map(|(id, name)| (*id, (*name).to_owned())).collect();
+    let allocator = ["malloc", "free"].map(|wanted| names.iter().find(|(_, name)| *name == wanted).map(|(id, _)| *id));
     drop(names);
     let code = Code::read(&module)?;
     refuse_lost_objects(&module, &code)?;
@@ -35,9 +36,18 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
     let mut scaffold = Scaffold::new(&module);
     let mut calls = Vec::new();
     for (name, function) in functions {
-        let export = scaffold.export(&mut module, "call", calls.len() as u32, Item::Func(function));
+        let mut call = |module: &mut Module<'_>, name: String, function: FuncId, fixed_memory: bool| {
+            let export = scaffold.export(module, "call", calls.len() as u32, Item::Func(function));
+            calls.push(Call { export, name, fixed_memory });
+        };
         let name = name.or_else(|| named.get(&function).cloned()).unwrap_or_default();
-        calls.push(Call { export, name });
+        // Before the end, which leaves errno as a program expects it.
+        if name == DONE
+            && let Some(zero) = freed::add(&mut module, allocator[0], allocator[1])
+        {
+            call(&mut module, "zeroing of freed memory".to_owned(), zero, true);
+        }
+        call(&mut module, name, function, false);
     }
     let memories = module.memories.ids();
     let globals: Vec<GlobalId> =
