@@ -12,6 +12,7 @@
 //! is refused when it is found in the state, not because an instruction could have made it.
 
 mod apply;
+mod objects;
 mod prepare;
 
 pub use apply::{Options, Report, apply};

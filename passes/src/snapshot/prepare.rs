@@ -1,6 +1,6 @@
 //! Finds what initialization calls, and makes everything readable that it may change.
 
-use super::{CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, function_names};
+use super::{CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, function_names, objects};
 use crate::{
     ConstExpr, DataKind, Element, ElementKind, Error, Export, FuncId, GlobalId, Item, Module, Source, TableId,
 };
@@ -30,7 +30,7 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
     let named: BTreeMap<FuncId, String> = names.iter().map(|(id, name)| (*id, (*name).to_owned())).collect();
     drop(names);
     let code = Code::read(&module)?;
-    refuse_lost_objects(&module, &code)?;
+    objects::refuse_lost(&module, code.changes_objects, &code.tables)?;
 
     let mut scaffold = Scaffold::new(&module);
     let mut calls = Vec::new();
@@ -294,20 +294,6 @@ fn refuse_imported_state(module: &Module<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Objects that garbage collection manages can be made anew by initializers, but not as they are after a change.
-fn refuse_lost_objects(module: &Module<'_>, code: &Code) -> Result<(), Error> {
-    let Some(place) = code.changes_objects else { return Ok(()) };
-    let holds = |ty: ValType| matches!(ty, ValType::Ref(ty) if is_object(module, ty));
-    match module.globals.iter().any(|(_, global)| !global.ty.mutable && holds(global.ty.content_type)) {
-        true => Err(Error::input(
-            "a constant global holds an object that code may change, and no initializer can \
-                                  make it again as it is then",
-        )
-        .at(place)),
-        false => Ok(()),
-    }
-}
-
 fn is_function(module: &Module<'_>, ty: RefType) -> bool {
     use wasmparser::{AbstractHeapType, HeapType};
     match ty.heap_type() {
@@ -316,10 +302,6 @@ fn is_function(module: &Module<'_>, ty: RefType) -> bool {
             index.as_module_index().is_none_or(|index| module.types.function(crate::TypeId(index)).is_some())
         }
     }
-}
-
-fn is_object(module: &Module<'_>, ty: RefType) -> bool {
-    !is_function(module, ty) && !ty.is_extern_ref()
 }
 
 /// What the code may do to what a snapshot holds.
