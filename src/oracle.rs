@@ -9,9 +9,11 @@ use crate::error::{Error, Result};
 use crate::run;
 
 mod host;
+mod snapshot;
 
 pub use host::Random;
 use host::{Host, HostCall, Seen};
+pub use snapshot::{Initialized, Started};
 
 /// How much is tried.
 #[derive(Debug, Clone)]
@@ -160,10 +162,10 @@ impl Comparison {
             Ok(second) => second,
             Err(e) => return Ok(different("compilation", "accepted", format!("refused: {e:#}"))),
         };
-        if let Some(difference) = interface(&first, &second) {
+        if let Some(difference) = interface(&first, &second, None) {
             return Ok(Verdict::Different(difference));
         }
-        let mut pair = Pair { comparison: self, first, second, tally: Tally::default() };
+        let mut pair = Pair { comparison: self, first: &first, second: &second, begin: None, tally: Tally::default() };
         Ok(match pair.run(calls)? {
             Some(difference) => Verdict::Different(difference),
             None => Verdict::Same(pair.tally),
@@ -220,10 +222,14 @@ fn different(place: impl Into<String>, before: impl Into<String>, after: impl In
     Verdict::Different(Difference { place: place.into(), before: before.into(), after: after.into() })
 }
 
-/// Exports must be the same, in order; imports may go, and none may come.
-fn interface(first: &Module, second: &Module) -> Option<Difference> {
+/// Exports must be the same, in order; imports may go, and none may come. A snapshot may lack the export of its
+/// initializer, and its memories and tables may begin with other sizes.
+fn interface(first: &Module, second: &Module, initializer: Option<&str>) -> Option<Difference> {
+    let describe = if initializer.is_some() { host::describe_unsized } else { host::describe };
+    let gone = initializer.filter(|name| second.get_export(name).is_none());
     let exports = |m: &Module| -> Vec<String> {
-        m.exports().map(|e| format!("{} ({})", e.name(), host::describe(&e.ty()))).collect()
+        let kept = m.exports().filter(|e| gone != Some(e.name()));
+        kept.map(|e| format!("{} ({})", e.name(), describe(&e.ty()))).collect()
     };
     let (before, after) = (exports(first), exports(second));
     if before != after {
@@ -256,8 +262,10 @@ struct Side {
 
 struct Pair<'a> {
     comparison: &'a Comparison,
-    first: Module,
-    second: Module,
+    first: &'a Module,
+    second: &'a Module,
+    /// A function that the first is called by before anything is compared.
+    begin: Option<&'a str>,
     tally: Tally,
 }
 
@@ -318,8 +326,16 @@ impl Pair<'_> {
     #[allow(clippy::type_complexity, reason = "an error of ours, a finding, or nothing to go on with")]
     fn start(&mut self) -> Result<std::result::Result<Option<(Side, Side)>, Difference>> {
         let options = &self.comparison.options;
-        let (mut a, x, fuel) = Side::instantiate(&self.comparison.engine, &self.first, options, options.fuel)?;
-        let (mut b, y, _) = Side::instantiate(&self.comparison.engine, &self.second, options, options.fuel * SLACK)?;
+        let engine = &self.comparison.engine;
+        let (mut a, x, fuel) = match self.begin {
+            Some(begin) => Side::begin(engine, self.first, options, begin)?,
+            None => Side::instantiate(engine, self.first, options, options.fuel)?,
+        };
+        if self.begin.is_some() {
+            // The second has nothing to do with what was said and done before it was made.
+            a.store.data_mut().forget();
+        }
+        let (mut b, y, _) = Side::instantiate(engine, self.second, options, options.fuel * SLACK)?;
         match self.judge("the start", (&mut a, x, fuel), (&mut b, y)) {
             Step::Different(difference) => Ok(Err(difference)),
             Step::Same if a.instance.is_some() => Ok(Ok(Some((a, b)))),

@@ -30,6 +30,12 @@ impl Host {
         let Options { seed, nans, .. } = *options;
         Host { calls: Vec::new(), limits, count: 0, seed, nans, imported: Vec::new() }
     }
+
+    /// Answers from now on as it does from the beginning.
+    pub(super) fn forget(&mut self) {
+        self.calls.clear();
+        self.count = 0;
+    }
 }
 
 /// One call to the host.
@@ -126,6 +132,17 @@ pub(super) fn describe(ty: &ExternType) -> String {
         ExternType::Table(t) => format!("table {} {}..{:?}", t.element(), t.minimum(), t.maximum()),
         ExternType::Memory(m) => format!("memory {}..{:?}", m.minimum(), m.maximum()),
         ExternType::Tag(t) => format!("tag {}", signature(t.ty())),
+    }
+}
+
+/// As [`describe`], without the sizes that memories and tables begin with.
+pub(super) fn describe_unsized(ty: &ExternType) -> String {
+    match ty {
+        ExternType::Table(t) => format!("table {} ..{:?}", t.element(), t.maximum()),
+        ExternType::Memory(m) => {
+            format!("memory ..{:?} {} {}", m.maximum(), m.is_64(), m.page_size())
+        }
+        ty => describe(ty),
     }
 }
 
@@ -317,9 +334,12 @@ pub(super) fn compare_state(a: &mut Side, b: &mut Side) -> Option<(String, Strin
         }
     }
     if let (Some(x), Some(y)) = (a.instance, b.instance) {
-        let theirs = exports(&y, &mut b.store);
-        for ((name, item), (_, other)) in exports(&x, &mut a.store).into_iter().zip(theirs) {
-            pairs.push((format!("export {name}"), item, other));
+        // A snapshot may lack its initializer.
+        let mut theirs: HashMap<String, Extern> = exports(&y, &mut b.store).into_iter().collect();
+        for (name, item) in exports(&x, &mut a.store) {
+            if let Some(other) = theirs.remove(&name) {
+                pairs.push((format!("export {name}"), item, other));
+            }
         }
     }
     pairs.into_iter().find_map(|(name, x, y)| compare_externs(&name, (a, x), (b, y)))

@@ -18,5 +18,6 @@ mod rust_projects;
 mod rust_settings;
 mod second_reader;
 mod sjlj;
+mod snapshots;
 mod spec;
 mod toolchain;

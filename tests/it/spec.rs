@@ -88,7 +88,7 @@ fn every_assertion_of_the_specification_holds_after_every_level() {
 
 /// Every file of the newest version and of the proposals, each content once. With
 /// WBUILD_SPEC_ALL=1, those of the older versions too.
-fn scripts() -> Vec<Script> {
+pub fn scripts() -> Vec<Script> {
     let versions = match std::env::var_os("WBUILD_SPEC_ALL") {
         Some(_) => SpecVersion::all().to_vec(),
         None => vec![SpecVersion::Latest],
@@ -102,7 +102,7 @@ fn scripts() -> Vec<Script> {
 }
 
 /// Every module that the engine takes, compiled.
-fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
+pub fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
     let mut seen = HashSet::new();
     let bytes: Vec<&Vec<u8>> = scripts.iter().flat_map(Script::modules).filter(|m| seen.insert(*m)).collect();
     let compiled = in_parallel(&bytes, |bytes| Some(((*bytes).clone(), Module::new(engine, bytes).ok()?)));

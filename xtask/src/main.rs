@@ -22,7 +22,7 @@ usage: cargo xtask COMMAND
   bench   set up and measure the gates; --check fails where one is missed, --runs N (default 9),
           --only hello,sqlite,rust,determinism
   spec    the specification's testsuite at every level, in full
-  fuzz    random modules through random passes and Binaryen; how many may follow (default 100000)
+  fuzz    random modules through random passes and Binaryen, and their snapshots; how many may follow (default 100000)
   chaos   hardened modules under NaN chaos, 1000 seeds each; how many random ones may follow (default 1000000)
   lint    rustfmt and clippy
 ";
@@ -70,10 +70,12 @@ fn spec() -> Result<()> {
     shell::run(setup::cargo("test").args(["--workspace", "spec"]).env("WBUILD_SPEC_ALL", "1"))
 }
 
-/// The tests of that name, which read this variable.
+/// The tests of that name, which read these variables.
 fn fuzz(rest: &[OsString]) -> Result<()> {
     let count = rest.first().cloned().unwrap_or_else(|| "100000".into());
-    shell::run(setup::cargo("test").args(["--workspace", "random"]).env("WBUILD_RANDOM_MODULES", count))
+    let mut cargo = setup::cargo("test");
+    cargo.env("WBUILD_RANDOM_MODULES", &count).env("WBUILD_SNAPSHOT_MODULES", &count);
+    shell::run(cargo.args(["--workspace", "random"]))
 }
 
 /// The tests of hardening, which read these variables.

@@ -13,6 +13,7 @@
 
 mod apply;
 mod freed;
+mod objects;
 mod prepare;
 
 pub use apply::{Options, Report, apply};

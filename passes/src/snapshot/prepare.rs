@@ -1,6 +1,8 @@
 //! Finds what initialization calls, and makes everything readable that it may change.
 
-use super::{CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, freed, function_names};
+use super::{
+    CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, freed, function_names, objects,
+};
 use crate::{
     ConstExpr, DataKind, Element, ElementKind, Error, Export, FuncId, GlobalId, Item, Module, Source, TableId,
 };
@@ -31,7 +33,7 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
     let allocator = ["malloc", "free"].map(|wanted| names.iter().find(|(_, name)| *name == wanted).map(|(id, _)| *id));
     drop(names);
     let code = Code::read(&module)?;
-    refuse_lost_objects(&module, &code)?;
+    objects::refuse_lost(&module, code.changes_objects, &code.tables)?;
 
     let mut scaffold = Scaffold::new(&module);
     let mut calls = Vec::new();
@@ -304,20 +306,6 @@ fn refuse_imported_state(module: &Module<'_>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Objects that garbage collection manages can be made anew by initializers, but not as they are after a change.
-fn refuse_lost_objects(module: &Module<'_>, code: &Code) -> Result<(), Error> {
-    let Some(place) = code.changes_objects else { return Ok(()) };
-    let holds = |ty: ValType| matches!(ty, ValType::Ref(ty) if is_object(module, ty));
-    match module.globals.iter().any(|(_, global)| !global.ty.mutable && holds(global.ty.content_type)) {
-        true => Err(Error::input(
-            "a constant global holds an object that code may change, and no initializer can \
-                                  make it again as it is then",
-        )
-        .at(place)),
-        false => Ok(()),
-    }
-}
-
 fn is_function(module: &Module<'_>, ty: RefType) -> bool {
     use wasmparser::{AbstractHeapType, HeapType};
     match ty.heap_type() {
@@ -326,10 +314,6 @@ fn is_function(module: &Module<'_>, ty: RefType) -> bool {
             index.as_module_index().is_none_or(|index| module.types.function(crate::TypeId(index)).is_some())
         }
     }
-}
-
-fn is_object(module: &Module<'_>, ty: RefType) -> bool {
-    !is_function(module, ty) && !ty.is_extern_ref()
 }
 
 /// What the code may do to what a snapshot holds.
