@@ -236,8 +236,9 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
         let (send, receive) = mpsc::channel();
         let own = job.clone();
         spawn(move || drop(send.send(interpret::run(&own))))?;
-        match receive.recv() {
+        match receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Some(ran)) => return Ok((job, ran)),
+            Err(mpsc::RecvTimeoutError::Timeout) => return Err(limits::time(job.options.timeout).into()),
             _ if choice == Choice::Interpreter => return Err(Stopped::Unable("wasmi did not finish".to_string())),
             _ => {}
         }

@@ -8,6 +8,7 @@ mod hardened;
 mod malloc;
 mod oracle;
 mod plan;
+mod preinit_programs;
 mod programs;
 mod random;
 mod reproducible;

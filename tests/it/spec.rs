@@ -113,7 +113,7 @@ fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
 fn levels() -> Vec<(String, Vec<Stage>)> {
     let of = |level, binaryen: Tool| {
         let (debug, origin) = (Debug::None, Origin::Finished);
-        stages(&Options { level, debug, hardening: None, binaryen, origin, verify_each: true })
+        stages(&Options { level, debug, hardening: None, binaryen, origin, preinit: None, verify_each: true })
     };
     let levels = [Level::O0, Level::O1, Level::O2, Level::O3, Level::O4, Level::Os, Level::Oz];
     let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin())));
@@ -133,6 +133,7 @@ fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<
                 Stage::Passes(steps) => batch.iter().map(|module| run_passes(module, steps)).collect(),
                 Stage::Binaryen(level, _) => run_binaryen(batch, *level, &kept),
                 Stage::Harden(..) => unreachable!("hardening is tested by itself"),
+                Stage::Snapshot(..) => unreachable!("nothing here is initialized"),
             };
         }
         batch
