@@ -45,6 +45,8 @@ pub struct Options {
     /// Exports that take the place of others: (the name wanted, the name there).
     pub renames: Vec<(String, String)>,
     pub measure: Measure,
+    /// What nothing needs any more goes at once; a build has a stage for that.
+    pub tidy: bool,
     /// Asking the clock is no error.
     pub allow_clock: bool,
     pub engine: Choice,
@@ -81,6 +83,7 @@ impl Default for Options {
             keep: false,
             renames: Vec::new(),
             measure: Measure::Raw,
+            tidy: false,
             allow_clock: false,
             engine: Choice::Fastest,
         }
@@ -203,7 +206,12 @@ pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snap
     ui.diagnostics(&String::from_utf8_lossy(&ran.host.take_output()));
     let learned = judge(&ran.host.residue(), options).map_err(named)?;
     let pages_written = ran.state.memories.iter().map(|(_, image)| pages(image)).sum();
-    let write = snapshot::Options { measure: options.measure, keep: options.keep, renames: options.renames.clone() };
+    let write = snapshot::Options {
+        measure: options.measure,
+        keep: options.keep,
+        renames: options.renames.clone(),
+        tidy: options.tidy,
+    };
     let state = std::mem::take(&mut ran.state);
     let before = module;
     let (module, written) = snapshot::apply(before, &job.prepared, state, &write).map_err(explain)?;

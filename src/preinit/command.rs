@@ -10,7 +10,7 @@ use super::{ENGINES, Options, Report, Snapshot};
 use crate::error::{Error, Result};
 use crate::report::Timing;
 use crate::ui::{Ui, Verbosity};
-use crate::{config, output, pipeline, run, settings, wasm, wat};
+use crate::{config, output, run, settings, wasm, wat};
 
 /// A word about initialization, `--preinit-WORD` in a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,7 +186,7 @@ impl Args {
     }
 
     fn options(&self) -> Result<Options> {
-        let mut options = Options { initializer: Options::initializer(&self.func), ..Options::default() };
+        let mut options = Options { initializer: Options::initializer(&self.func), tidy: true, ..Options::default() };
         let one = |value: &Option<String>| value.iter().cloned().collect::<Vec<_>>();
         let given = [
             (Word::Dir, self.dir.clone()),
@@ -225,8 +225,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
     };
     wasm::check(&name, &module)?;
     ui.progress(format!("{name}: initializing"));
-    let Snapshot { module: started, report: done } = super::run(&name, &module, &options, ui)?;
-    let after = pipeline::run_passes(&name, &started, &["remove-unused-imports"], false)?;
+    let Snapshot { module: after, report: done } = super::run(&name, &module, &options, ui)?;
     ui.clear();
     ui.say(&done.summary());
     if let Some(warning) = done.warning(module.len(), after.len()) {

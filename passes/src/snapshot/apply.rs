@@ -18,6 +18,9 @@ pub struct Options {
     pub keep: bool,
     /// Exports that take the place of others, as (the name that is wanted, the name that there is).
     pub renames: Vec<(String, String)>,
+    /// What nothing needs any more goes, imports included, as by the pass `remove-unused-imports`: here it costs no
+    /// second reading and validating.
+    pub tidy: bool,
 }
 
 /// What was written.
@@ -52,6 +55,9 @@ pub fn apply(
         globals(module, prepared, &state, &mut report)?;
         tables(module, prepared, &state, &mut report)?;
         memories(module, prepared, &state, options, &mut report);
+        if let Some(pass) = crate::find("remove-unused-imports").filter(|_| options.tidy) {
+            (pass.run)(module)?;
+        }
         report.data_after = data_size(module);
         Ok(())
     })?;
