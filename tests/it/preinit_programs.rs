@@ -181,3 +181,16 @@ fn lua_is_refused_until_its_clock_may_stand_still() {
     assert!(!output.status.success() && error.contains("it asked the clock"), "{error}");
     assert!(error.contains("--preinit-allow-clock") && !folder.path().join("out.wasm").exists(), "{error}");
 }
+
+#[test]
+fn data_for_compression_is_still_in_few_segments_behind_binaryen() {
+    let subject = initialized::dictionary();
+    let folder = tempfile::tempdir().unwrap();
+    subject.program.place_files(folder.path()).unwrap();
+    let size = |measure: &str| {
+        let options = [&["-Oz", "--lto=off", measure], subject.preinit].concat();
+        build(&subject, &options, "out.wasm", folder.path()).0.len()
+    };
+    let (small, dense) = (size("--optimize-for=size"), size("--optimize-for=compressed"));
+    assert!(dense > small + 10_000, "{small} bytes for size and {dense} for compression: zeros were cut out again");
+}
