@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use wbuild_passes as passes;
+use wbuild_passes::snapshot;
 
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
@@ -182,7 +183,13 @@ pub fn run(
                 module = run_passes(what, &module, &names, options.verify_each)?;
             }
             Stage::Binaryen(level, _) => match optimize(&module, *level, options)? {
-                Outcome::Better(after) => module = after,
+                // Binaryen cuts a snapshot's data up by a rule of its own.
+                Outcome::Better(after) => {
+                    module = match &options.preinit {
+                        Some(preinit) => snapshot::relay(&after, preinit.measure).map_err(|e| explain(e, what))?,
+                        None => after,
+                    }
+                }
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
             Stage::Snapshot(preinit, _) => {

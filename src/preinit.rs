@@ -243,9 +243,13 @@ pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snap
     Ok(Snapshot { module, report })
 }
 
-/// How long Winch's code runs before Cranelift is started beside it: most initializations are done by then, and
+/// How long Winch's code runs before Cranelift is started beside it: about as long as Cranelift takes to compile (0.6 ms
+/// for each kB), so that what is lost is never more than what was at stake; most initializations are done by then, and
 /// racing from the beginning loses on two processors.
-const PATIENCE: Duration = Duration::from_millis(250);
+fn patience(job: &Job) -> Duration {
+    Duration::from_nanos(job.prepared.module.len() as u64 * 600)
+        .clamp(Duration::from_millis(10), Duration::from_millis(250))
+}
 
 /// Runs initialization to its end in whichever engine gets there first.
 fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
@@ -260,8 +264,9 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
         let (send, receive) = mpsc::channel();
         let own = job.clone();
         spawn(&job, move || drop(send.send(interpret::run(&own))))?;
-        match receive.recv() {
+        match receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Some(ran)) => return Ok((job, ran)),
+            Err(mpsc::RecvTimeoutError::Timeout) => return Err(limits::time(job.options.timeout).into()),
             _ if choice == Choice::Interpreter => return Err(Stopped::Unable("wasmi did not finish".to_string())),
             _ => {}
         }
@@ -281,7 +286,7 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
         let until = if waiting.is_none() { deadline } else { next_at.min(deadline) };
         let mut begin_next = false;
         match receive.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(Event::Running) => next_at = next_at.min(Instant::now() + PATIENCE),
+            Ok(Event::Running) => next_at = next_at.min(Instant::now() + patience(&job)),
             Ok(Event::Ended(ended)) => match *ended {
                 Ok(ran) => return Ok((job, ran)),
                 Err(Stopped::Failed(failure)) => return Err(Stopped::Failed(failure)),

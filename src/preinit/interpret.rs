@@ -11,12 +11,16 @@ use wbuild_passes::segments::Image;
 use wbuild_passes::snapshot::{State, Value};
 
 use super::host::{self, Function, Host, Type};
-use super::{Job, Ran};
+use super::{Choice, Job, Ran};
 
 /// What the interpreter may spend before it is given up, in its own units, of which an instruction takes about one.
 /// It is about as long as compiling takes by Winch: 4 ms, and more for larger modules (measured: 0.15 s for each
-/// MB). A count and no clock, so that the report is the same everywhere.
+/// MB). A count and no clock, so that the report is the same everywhere. Where nothing else is to be tried, it may take
+/// what it needs, and the clock ends it.
 fn fuel(job: &Job) -> u64 {
+    if job.options.engine == Choice::Interpreter {
+        return u64::MAX;
+    }
     2_000_000 + job.prepared.module.len() as u64 * 8
 }
 

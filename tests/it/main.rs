@@ -9,6 +9,7 @@ mod malloc;
 mod oracle;
 mod plan;
 mod preinit;
+mod preinit_programs;
 mod programs;
 mod random;
 mod reproducible;

@@ -15,7 +15,7 @@ use xtask::shell::{self, Result};
 
 use crate::demo::report;
 use crate::setup::{self, Machine, Program};
-use crate::{bench_determinism, bench_rust};
+use crate::{bench_determinism, bench_rust, bench_snapshots};
 
 const NEEDED: &[Program] =
     &[Program { name: "wasm-opt", package: "binaryen" }, Program { name: "emcc", package: "emscripten" }];
@@ -54,10 +54,13 @@ pub fn bench(words: &[OsString]) -> Result<()> {
     if wanted("determinism") {
         gates.extend(bench_determinism::determinism(folder.path(), settings.runs)?);
     }
-    println!("\n{:<58} {:>9} {:>9}", "gate", "measured", "limit");
+    if wanted("snapshots") {
+        gates.extend(bench_snapshots::snapshots(&machine, folder.path(), settings.runs)?);
+    }
+    println!("\n{:<62} {:>9} {:>9}", "gate", "measured", "limit");
     for gate in &gates {
         let verdict = if gate.value <= gate.limit { "ok" } else { "MISSED" };
-        println!("{:<58} {:>7.2} {} {:>7.2} {}  {verdict}", gate.name, gate.value, gate.unit, gate.limit, gate.unit);
+        println!("{:<62} {:>7.3} {} {:>7.3} {}  {verdict}", gate.name, gate.value, gate.unit, gate.limit, gate.unit);
     }
     match gates.iter().filter(|gate| gate.value > gate.limit).count() {
         missed if missed > 0 && settings.check => Err(format!("{missed} of {} gates missed", gates.len())),

@@ -62,6 +62,17 @@ fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
         rustc.arg("--sysroot").arg(sysroot);
     }
     shell::output(rustc.args(["-o", "linked.wasm"]).current_dir(folder))?;
+    let mut binaryen = binaryen(machine)?;
+    shell::output(binaryen.args(["linked.wasm", "-o", "by-hand.wasm"]).current_dir(folder))?;
+    let (wbuild, by_hand) = (size(&folder.join("wbuild.wasm"))?, size(&folder.join("by-hand.wasm"))?);
+    println!("\nhello.rs at -Oz: wbuild {wbuild} B, rustc and Binaryen {BINARYEN} by hand {by_hand} B");
+    let name = "hello.rs -Oz: size against rustc and Binaryen by hand".to_string();
+    Ok(Gate { name, value: wbuild as f64 / by_hand as f64, limit: 0.9, unit: "x" })
+}
+
+/// npm's Binaryen at -Oz, installed once, with the features that wbuild and today's compilers take for granted and no
+/// others.
+pub fn binaryen(machine: &Machine) -> Result<Command> {
     let npm = machine.target.join("bench-npm");
     let mut install = Command::new("npm");
     install.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&npm).arg(format!("binaryen@{BINARYEN}"));
@@ -71,11 +82,7 @@ fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
     let features = ["bulk-memory", "bulk-memory-opt", "call-indirect-overlong", "multivalue", "mutable-globals"];
     let more = ["nontrapping-float-to-int", "reference-types", "sign-ext"];
     binaryen.args(features.iter().chain(&more).map(|feature| format!("--enable-{feature}")));
-    shell::output(binaryen.args(["linked.wasm", "-o", "by-hand.wasm"]).current_dir(folder))?;
-    let (wbuild, by_hand) = (size(&folder.join("wbuild.wasm"))?, size(&folder.join("by-hand.wasm"))?);
-    println!("\nhello.rs at -Oz: wbuild {wbuild} B, rustc and Binaryen {BINARYEN} by hand {by_hand} B");
-    let name = "hello.rs -Oz: size against rustc and Binaryen by hand".to_string();
-    Ok(Gate { name, value: wbuild as f64 / by_hand as f64, limit: 0.9, unit: "x" })
+    Ok(binaryen)
 }
 
 /// Hello with a library for size, as it is and with the stack that wasm-ld gives where nobody asks for more.

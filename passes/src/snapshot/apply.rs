@@ -287,7 +287,7 @@ fn table(module: &mut Module<'_>, id: TableId, values: &[Value]) -> Result<(), E
     Ok(())
 }
 
-fn address(is_64: bool, at: u64) -> ConstExpr<'static> {
+pub(super) fn address(is_64: bool, at: u64) -> ConstExpr<'static> {
     match is_64 {
         true => ConstExpr::new(&[Instruction::I64Const(at as i64)]),
         false => ConstExpr::new(&[Instruction::I32Const(at as u32 as i32)]),
@@ -332,4 +332,4 @@ fn memories(module: &mut Module<'_>, prepared: &Prepared, state: &State, options
 }
 
 /// As many as engines take (the JavaScript API's limit).
-const MOST_SEGMENTS: usize = 100_000;
+pub(super) const MOST_SEGMENTS: usize = 100_000;

@@ -15,9 +15,11 @@ mod apply;
 mod freed;
 mod objects;
 mod prepare;
+mod relay;
 
 pub use apply::{Options, Report, apply};
 pub use prepare::prepare;
+pub use relay::relay;
 
 use crate::segments::Image;
 use crate::{DataId, ElementId, FuncId, GlobalId, MemoryId, Module, TableId};
