@@ -1,7 +1,5 @@
 //! Memories and data segments: contents, sizes, several memories, 64-bit ones, dropped and passive segments.
 
-use wbuild::preinit::Choice;
-
 use super::{Case, Observed};
 
 #[test]
@@ -175,8 +173,6 @@ fn segments_are_fewer_than_engines_take_though_more_would_be_smaller() {
                (br_if 0 (i32.lt_u (local.get $at) (i32.const 9830400)))))
            (func (export \"run\") (result i32) (i32.load8_u (i32.const 9830384))))",
     )
-    // It counts what it runs, and this is more than it may.
-    .without(&[Choice::Interpreter])
     .gives("run", "42")
     .check();
     assert!(segments(&module) <= 100_000, "{}", segments(&module));
