@@ -211,11 +211,12 @@ mod tests {
     #[test]
     fn every_key_becomes_its_option() {
         let text = "exports = [\"a\", \"b\"]\nsize-limit = \"40KB\"\nstack-size = 65536\nstack-last = true\n\
-                    export-all = false\ntarget = \"wasm32-wasip1\"\nstd = \"small\"\nbinaryen = \"off\"";
+                    export-all = false\ntarget = \"wasm32-wasip1\"\nstd = \"small\"\nbinaryen = \"off\"\n\
+                    preinit = \"load\"";
         let words = line(&kept_of("", "", "", text).unwrap());
         assert_eq!(
             words,
-            "--binaryen off --export a --export b --size-limit 40KB --stack-last --stack-size 65536 --std small \
+            "--binaryen off --export a --export b --preinit=load --size-limit 40KB --stack-last --stack-size 65536 --std small \
              --target wasm32-wasip1"
         );
     }
@@ -229,6 +230,7 @@ mod tests {
         assert!(wrong("exports = [1]").contains("is not a list of names"));
         assert!(wrong("stack-last = 1").contains("true or false"));
         assert!(wrong("level").contains("is not TOML"));
+        assert!(wrong("preinit = 1").contains("true, false or a name"));
         assert!(wrong("xyzzy = 1").contains("one of binaryen, export-all"));
     }
 

@@ -155,3 +155,28 @@ fn a_crate_that_cannot_be_built_for_wasm_is_refused_in_its_own_words() {
     assert!(text(&refused).contains("error: this crate is for Unix only"), "{}", text(&refused));
     assert!(!module(folder.path(), "debug").exists());
 }
+
+#[test]
+fn a_project_that_keeps_preinit_starts_where_its_initialization_ended() {
+    let folder = project("", "", "preinit = true\n");
+    let main = "use std::sync::OnceLock;\n\
+                static SEEN: OnceLock<Vec<u32>> = OnceLock::new();\n\
+                #[unsafe(export_name = \"wbuild_preinit\")]\n\
+                pub extern \"C\" fn start() { let _ = SEEN.set((1..=1000).map(|n| n * n).collect()); }\n\
+                fn main() { println!(\"{:?}\", SEEN.get().map(|all| all.iter().sum::<u32>())); }\n";
+    std::fs::write(folder.path().join("p/src/main.rs"), main).unwrap();
+    for words in [&["run", "--release"][..], &["run"]] {
+        let done = cargo(folder.path(), words);
+        assert!(done.status.success(), "{}", text(&done));
+        assert!(text(&done).contains("Some(333833500)"), "{words:?}: {}", text(&done));
+    }
+    let (_, printed) = built(folder.path(), &["build", "--release"]);
+    assert!(!printed.contains("preinit"), "{printed}");
+    // A module that does not export the function is left as it is, and so are those of tests.
+    let done = cargo(folder.path(), &["--preinit=other", "run", "--release"]);
+    assert!(text(&done).contains("None"), "{}", text(&done));
+    // As the input of a build.
+    let done = output(folder.path(), &["p", "-o", "direct.wasm"]);
+    assert!(done.status.success(), "{}", text(&done));
+    assert!(text(&output(folder.path(), &["run", "direct.wasm"])).contains("Some(333833500)"));
+}
