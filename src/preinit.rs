@@ -141,7 +141,7 @@ pub struct Report {
     pub written: snapshot::Report,
     /// The functions that were called, in order.
     pub called: Vec<String>,
-    /// How many instructions that was, where they were counted: below about two million, and with a limit.
+    /// How many instructions that was, where they were counted: below about a million, and with a limit.
     pub instructions: Option<u64>,
     /// How long it ran, without compiling.
     pub took: Duration,
@@ -243,12 +243,14 @@ pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snap
     Ok(Snapshot { module, report })
 }
 
+/// Bytes of a module that Cranelift compiles in some 30 ms.
+const SMALL: usize = 48 << 10;
+
 /// How long Winch's code runs before Cranelift is started beside it: about as long as Cranelift takes to compile (0.6 ms
 /// for each kB), so that what is lost is never more than what was at stake; most initializations are done by then, and
 /// racing from the beginning loses on two processors.
 fn patience(job: &Job) -> Duration {
-    Duration::from_nanos(job.prepared.module.len() as u64 * 600)
-        .clamp(Duration::from_millis(10), Duration::from_millis(250))
+    Duration::from_nanos(job.prepared.module.len() as u64 * 600).min(Duration::from_millis(250))
 }
 
 /// Runs initialization to its end in whichever engine gets there first.
@@ -271,10 +273,13 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
             _ => {}
         }
     }
-    // Winch computes vectors otherwise than the others, where it can at all.
+    // Winch computes vectors otherwise than the others, where it can at all. Of a small module it saves no time worth
+    // a race.
     let (first, mut waiting) = match choice {
         Choice::Winch => (Compiler::Winch, None),
-        Choice::Fastest if !once && !job.prepared.simd => (Compiler::Winch, Some(Compiler::Cranelift)),
+        Choice::Fastest if !once && !job.prepared.simd && job.prepared.module.len() > SMALL => {
+            (Compiler::Winch, Some(Compiler::Cranelift))
+        }
         _ => (Compiler::Cranelift, None),
     };
     let (send, receive) = mpsc::channel();
