@@ -76,6 +76,9 @@ fn end_initialization(module: &mut Module<'_>, prepared: &Prepared, options: &Op
         code.push(Instruction::End);
         module.define_function(id, &[], &code)?;
     }
+    if let Some(id) = ended.marker {
+        module.define_function(id, &[], &[Instruction::I32Const(1), Instruction::End])?;
+    }
     for name in &ended.exports {
         if !(options.keep && ended.initializer.as_ref() == Some(name)) {
             module.remove_export(name);

@@ -50,6 +50,9 @@ pub const ENVIRONMENT: &str = "__wasilibc_maybe_reinitialize_environ_eagerly";
 /// The linker's function that calls all constructors.
 pub const CONSTRUCTORS: &str = "__wasm_call_ctors";
 
+/// The function of `wbuild.h` that says whether initialization has run, for main to ask.
+pub const MARKER: &str = "__wbuild_preinitialized";
+
 /// What an engine is to run, and how to read what it left.
 #[derive(Debug, Clone)]
 pub struct Prepared {
@@ -97,6 +100,8 @@ struct Ended {
     /// The function that calls all constructors, if it has been called: it does nothing from now on but
     /// what is in `at_start`.
     constructors: Option<FuncId>,
+    /// The function that says whether initialization has run; from now on it has.
+    marker: Option<FuncId>,
     /// What must run again in the place of constructors, since what it learns from the host is not carried.
     at_start: Vec<FuncId>,
 }

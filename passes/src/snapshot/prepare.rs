@@ -1,7 +1,7 @@
 //! Finds what initialization calls, and makes everything readable that it may change.
 
 use super::{
-    CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, NAMES, Prepared, freed, function_names, objects,
+    CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, MARKER, NAMES, Prepared, freed, function_names, objects,
 };
 use crate::{
     ConstExpr, DataKind, Element, ElementKind, Error, Export, FuncId, GlobalId, Item, Module, Source, TableId,
@@ -166,6 +166,11 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
         calls.push((Some(name.to_owned()), unwrapped(module, names, id)?));
         ended.exports.push(name.to_owned());
         ended.initializer = Some(name.to_owned());
+        let asks = |id: &FuncId| {
+            let ty = module.function_type(*id);
+            ty.is_some_and(|ty| ty.params().is_empty() && ty.results() == [ValType::I32])
+        };
+        ended.marker = named(MARKER).filter(asks);
     }
     if let Some(id) = exported(DONE) {
         calls.push((Some(DONE.to_owned()), unwrapped(module, names, id)?));

@@ -17,17 +17,20 @@
 
 /* Marks a function without parameters and results. Once in a program. */
 #define WBUILD_PREINIT(function)                                                                                       \
-    WBUILD_C int __wbuild_preinitialized;                                                                              \
-    int __wbuild_preinitialized = 0;                                                                                   \
+    static volatile int __wbuild_done;                                                                                 \
+    WBUILD_C __attribute__((noinline)) int __wbuild_preinitialized(void) {                                             \
+        return __wbuild_done;                                                                                          \
+    }                                                                                                                  \
     WBUILD_C __attribute__((export_name("wbuild_preinit"))) void __wbuild_preinit(void);                               \
     WBUILD_C void __wbuild_preinit(void) {                                                                             \
         function();                                                                                                    \
-        __wbuild_preinitialized = 1;                                                                                   \
+        __wbuild_done = 1;                                                                                             \
     }
 
-/* Whether the function has run while building: 1 or 0. */
-#define WBUILD_PREINITIALIZED (*(volatile int *)&__wbuild_preinitialized)
+/* Whether the function has run while building: 1 or 0. A snapshot made by wbuild has the 1 in the code, so that what
+ * main would have done otherwise is not in it. */
+#define WBUILD_PREINITIALIZED (__wbuild_preinitialized())
 
-WBUILD_C extern int __wbuild_preinitialized;
+WBUILD_C int __wbuild_preinitialized(void);
 
 #endif
