@@ -118,7 +118,7 @@ impl Options {
 /// Run a module's initialization now, and write the module started
 ///
 /// The function is the one exported as wizer.initialize, wizer-initialize or wbuild_preinit, unless --func names
-/// another. It runs in a sandbox: it sees no file, no variable, a clock that stands still and random numbers that are
+/// another. It runs in a sandbox: it sees no file, no variable, a clock that begins in 2020 and random numbers that are
 /// always the same, unless more is granted, and it must return within the limits. What it prints goes to standard
 /// error. In a build the same options are --preinit, --preinit-dir, --preinit-env and so on.
 #[derive(Debug, clap::Args)]
