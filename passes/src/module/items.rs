@@ -109,6 +109,14 @@ impl<'a> ConstExpr<'a> {
         ConstExpr { bytes: bytes.into() }
     }
 
+    /// The place of a segment in a memory or a table, of 64 bits or of 32.
+    pub fn address(is_64: bool, at: u64) -> ConstExpr<'static> {
+        match is_64 {
+            true => ConstExpr::new(&[Instruction::I64Const(at as i64)]),
+            false => ConstExpr::new(&[Instruction::I32Const(at as u32 as i32)]),
+        }
+    }
+
     /// The bytes, with the closing `end`.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes

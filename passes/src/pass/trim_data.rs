@@ -30,7 +30,6 @@ use super::segments;
 use crate::{ConstExpr, Data, DataId, DataKind, Error, MemoryId, Module, Source};
 use std::collections::BTreeMap;
 use std::ops::Range;
-use wasm_encoder::Instruction;
 
 pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
     let mut written: BTreeMap<MemoryId, Written> = BTreeMap::new();
@@ -110,10 +109,10 @@ fn trim(module: &Module<'_>, data: &Data<'_>, memory: MemoryId, start: u64, writ
             last = last.max((to - start) as usize);
         }
     }
-    let at = |skipped: usize| offset_expr(memory.ty.memory64, start + skipped as u64);
+    let at = |skipped: usize| ConstExpr::address(memory.ty.memory64, start + skipped as u64);
     if first == last {
         // Nothing is left, so it does not matter where it is written: zero is shortest.
-        let offset = offset_expr(memory.ty.memory64, 0);
+        let offset = ConstExpr::address(memory.ty.memory64, 0);
         let shorter = length > 0 || offset.bytes().len() < at(0).bytes().len();
         return shorter.then_some(Trim { keep: 0..0, offset });
     }
@@ -123,13 +122,6 @@ fn trim(module: &Module<'_>, data: &Data<'_>, memory: MemoryId, start: u64, writ
         first = 0;
     }
     (first > 0 || last < length).then(|| Trim { keep: first..last, offset: at(first) })
-}
-
-fn offset_expr(memory64: bool, address: u64) -> ConstExpr<'static> {
-    match memory64 {
-        true => ConstExpr::new(&[Instruction::I64Const(address as i64)]),
-        false => ConstExpr::new(&[Instruction::I32Const(address as u32 as i32)]),
-    }
 }
 
 fn apply(module: &mut Module<'_>, id: DataId, trim: Trim) {

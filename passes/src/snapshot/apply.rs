@@ -283,18 +283,11 @@ fn table(module: &mut Module<'_>, id: TableId, values: &[Value]) -> Result<(), E
             Some(functions) => ElementItems::Functions(functions),
             None => ElementItems::Expressions(ty, row.into_iter().map(|(_, init)| init).collect()),
         };
-        let offset = address(is_64, first as u64);
+        let offset = ConstExpr::address(is_64, first as u64);
         let explicit = id.index() != 0;
         module.elements.push(Element { kind: ElementKind::Active { table: id, explicit, offset }, items });
     }
     Ok(())
-}
-
-pub(super) fn address(is_64: bool, at: u64) -> ConstExpr<'static> {
-    match is_64 {
-        true => ConstExpr::new(&[Instruction::I64Const(at as i64)]),
-        false => ConstExpr::new(&[Instruction::I32Const(at as u32 as i32)]),
-    }
 }
 
 /// Gives memories their sizes and contents.
@@ -328,7 +321,7 @@ fn memories(module: &mut Module<'_>, prepared: &Prepared, state: &State, options
             memory.ty.initial = *pages;
         }
         for (at, bytes) in segments::split(image, id.index(), is_64, options.measure, &limits) {
-            let kind = DataKind::Active { memory: MemoryId(id.index()), offset: address(is_64, at) };
+            let kind = DataKind::Active { memory: MemoryId(id.index()), offset: ConstExpr::address(is_64, at) };
             module.data.push(Data { kind, bytes: bytes.into_owned().into() });
         }
     }

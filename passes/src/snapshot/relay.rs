@@ -1,10 +1,10 @@
 //! Lays the data of a module out anew: what a snapshot's segments were before an optimizer cut them up.
 
 use crate::segments::{self, Image, Limits, Measure};
-use crate::{Data, DataKind, Error, Id, MemoryId, Module, Source};
+use crate::{ConstExpr, Data, DataKind, Error, Id, MemoryId, Module, Source};
 use wasmparser::Operator;
 
-use super::apply::{MOST_SEGMENTS, address};
+use super::apply::MOST_SEGMENTS;
 
 /// Writes the segments of each memory as they are smallest by `measure`.
 ///
@@ -32,7 +32,7 @@ pub fn relay(bytes: &[u8], measure: Measure) -> Result<Vec<u8>, Error> {
         for (memory, is_64, ids, image) in known {
             ids.into_iter().for_each(|id| drop(module.data.remove(id)));
             for (at, bytes) in segments::split(&image, memory.index(), is_64, measure, &limits) {
-                let kind = DataKind::Active { memory, offset: address(is_64, at) };
+                let kind = DataKind::Active { memory, offset: ConstExpr::address(is_64, at) };
                 module.data.push(Data { kind, bytes: bytes.into_owned().into() });
             }
         }
