@@ -55,6 +55,7 @@ pub enum Own {
     InitialMemory,
     JsBoundary,
     Json,
+    Launcher,
     Lib,
     LlvmLto,
     Lto,
@@ -107,6 +108,7 @@ const LONG: &[(&str, Own, Takes)] = &[
     ("--initial-memory", Own::InitialMemory, Takes::Value),
     ("--js-boundary", Own::JsBoundary, Takes::Nothing),
     ("--json", Own::Json, Takes::Value),
+    ("--launcher", Own::Launcher, Takes::Nothing),
     ("--lib", Own::Lib, Takes::Nothing),
     ("--llvm-lto", Own::LlvmLto, Takes::Value),
     ("--lto", Own::Lto, Takes::Value),
@@ -281,14 +283,40 @@ const EMCC: &[(&str, &str)] = &[
     ("--source-map-base", "use -g at -O0, which keeps DWARF"),
 ];
 
+/// Who reads the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Dialect {
+    /// A build: words that would mean nothing are errors.
+    #[default]
+    Build,
+    /// `wbuild cc`, which stands for clang: what is unknown here is clang's to judge.
+    Cc,
+}
+
+/// Words that belong together, as they were given, and what they mean; nothing, where they only steer what follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub words: Vec<OsString>,
+    pub tokens: Vec<Token>,
+}
+
 /// Reads a whole command line, response files included.
 pub fn tokenize(args: &[OsString]) -> Result<Vec<Token>> {
-    let words = expand(args, 0)?;
-    let mut reader = Reader { words: &words, at: 0, language: None, only_files: false, tokens: Vec::new() };
+    Ok(groups(args, Dialect::Build)?.into_iter().flat_map(|group| group.tokens).collect())
+}
+
+/// As [`tokenize`], with the words that each token came from.
+pub fn groups(args: &[OsString], dialect: Dialect) -> Result<Vec<Group>> {
+    let words = expand(args, 0, dialect)?;
+    let mut groups = Vec::new();
+    let mut reader =
+        Reader { words: &words, at: 0, language: None, only_files: false, tokens: Vec::new(), dialect };
     while reader.at < words.len() {
+        let start = reader.at;
         reader.word()?;
+        groups.push(Group { words: words[start..reader.at].to_vec(), tokens: std::mem::take(&mut reader.tokens) });
     }
-    Ok(reader.tokens)
+    Ok(groups)
 }
 
 /// wbuild's own long options, for the help and its test.
@@ -309,6 +337,7 @@ struct Reader<'a> {
     language: Option<String>,
     only_files: bool,
     tokens: Vec<Token>,
+    dialect: Dialect,
 }
 
 impl Reader<'_> {
@@ -349,6 +378,10 @@ impl Reader<'_> {
             "-nostartfiles" => Token::Own(Own::NoStartFiles, None),
             "-mexec-model=reactor" => Token::Own(Own::Reactor, None),
             "-mexec-model=command" => return Ok(()),
+            // Build systems say it of any program, and it would export all of libc++.
+            "-rdynamic" if self.dialect == Dialect::Cc => {
+                Token::Ignored(format!("{text} is ignored: nothing is loaded into a module later"))
+            }
             "-rdynamic" => Token::Link(vec!["--export-dynamic".into()]),
             "-static" | "-no-pie" | "-pie" | "-static-pie" | "-no-canonical-prefixes" | "-pipe" => return Ok(()),
             "-pthread" | "-pthreads" => {
@@ -389,7 +422,7 @@ impl Reader<'_> {
             self.tokens.push(Token::Optimize(level.to_string()));
             return Ok(());
         }
-        if let Some(level) = text.strip_prefix("-0") {
+        if let (Some(level), Dialect::Build) = (text.strip_prefix("-0"), self.dialect) {
             // The most common slip of all: a zero for the letter.
             return Err(Error::usage(format!("unknown option {text}")).help(format!("did you mean -O{level}?")));
         }
@@ -441,6 +474,10 @@ impl Reader<'_> {
                 words.push(self.argument(name)?);
             }
             self.tokens.push(Token::Compile(words));
+            return Ok(());
+        }
+        if self.dialect == Dialect::Cc {
+            self.tokens.push(Token::Compile(vec![text.into()]));
             return Ok(());
         }
         let unknown = Error::usage(format!("unknown option {text}"));
@@ -497,7 +534,7 @@ impl Reader<'_> {
             &["c", "c++", "cpp-output", "c++-cpp-output", "assembler", "assembler-with-cpp", "ir", "wat", "wasm"];
         self.language = match name {
             "none" => None,
-            name if LANGUAGES.contains(&name) => Some(name.to_string()),
+            name if LANGUAGES.contains(&name) || self.dialect == Dialect::Cc => Some(name.to_string()),
             _ => {
                 return Err(Error::usage(format!("unknown language {name} after -x"))
                     .help(format!("one of {}, none", LANGUAGES.join(", "))));
@@ -555,13 +592,18 @@ fn joined(prefix: &str, value: &OsStr) -> OsString {
 }
 
 /// Response files: `@file` holds words quoted as a shell would; one may name another.
-fn expand(args: &[OsString], depth: usize) -> Result<Vec<OsString>> {
+fn expand(args: &[OsString], depth: usize, dialect: Dialect) -> Result<Vec<OsString>> {
     let mut words = Vec::with_capacity(args.len());
     for arg in args {
         let Some(name) = arg.to_str().and_then(|a| a.strip_prefix('@')).filter(|n| !n.is_empty()) else {
             words.push(arg.clone());
             continue;
         };
+        // As clang does: what cannot be read is a file of that name.
+        if dialect == Dialect::Cc && !Path::new(name).is_file() {
+            words.push(arg.clone());
+            continue;
+        }
         if depth >= 16 {
             return Err(Error::usage(format!("response file {name} is nested too deeply"))
                 .help("look for a response file that names itself"));
@@ -570,7 +612,7 @@ fn expand(args: &[OsString], depth: usize) -> Result<Vec<OsString>> {
         let text =
             String::from_utf8(bytes).map_err(|_| Error::usage(format!("response file {name} is not UTF-8 text")))?;
         let inner: Vec<OsString> = split(&text).into_iter().map(OsString::from).collect();
-        words.extend(expand(&inner, depth + 1)?);
+        words.extend(expand(&inner, depth + 1, dialect)?);
     }
     Ok(words)
 }

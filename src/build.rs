@@ -13,7 +13,7 @@ use crate::runtime::Runtime;
 use crate::source::Language;
 use crate::toolchain::{self, Places, rust::Library};
 use crate::ui::{Ui, Verbosity};
-use crate::{exec, exports, inputs, link, output, pipeline, project, rust, standalone, wasm, wat};
+use crate::{exec, exports, inputs, launcher, link, output, pipeline, project, rust, standalone, wasm, wat};
 
 /// Builds. `stdin` is what standard input held, where it is an input.
 pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
@@ -50,7 +50,13 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
     };
     ui.clear();
     output::check_size(&output.display().to_string(), module.len(), config.size_limit)?;
-    output::write(&output, &module)?;
+    match config.executable {
+        true => output::write_executable(&output, &module)?,
+        false => output::write(&output, &module)?,
+    }
+    if let Some(script) = &config.launcher {
+        launcher::write(script)?;
+    }
     report.finish(&output, &module);
     if ui.verbosity() == Verbosity::Verbose {
         report.lines().iter().for_each(|line| ui.verbose(line));
@@ -178,7 +184,7 @@ fn smallest(
 
 /// Links one variant of a program.
 fn linked(config: &Config, program: &Program, variant: &Variant, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
-    let kept = exports::kept_alive(variant)?;
+    let kept = exports::kept_alive(variant, program)?;
     let mut variant = variant.clone();
     link::export(&mut variant.link.command, &kept);
     let mut linked = exec::link(&variant, program, ui, report)?;
@@ -234,7 +240,7 @@ fn print(plan: &Plan, scratch: &Path) -> Result<()> {
 
 impl Place {
     /// The place of this process.
-    fn here(scratch: PathBuf, runtime: Runtime) -> Result<Place> {
+    pub(crate) fn here(scratch: PathBuf, runtime: Runtime) -> Result<Place> {
         use std::io::IsTerminal;
         let folder = std::env::current_dir().map_err(|e| {
             Error::build("cannot tell the current folder").cause(e).help("change to a folder that exists")

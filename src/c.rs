@@ -2,11 +2,12 @@
 //! to add to the compiler's words when it fails.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Lto, Program, Setjmp};
 use crate::plan::{self, Place};
 use crate::process::Command;
+use crate::runtime::Runtime;
 use crate::source::Language;
 use crate::toolchain::Toolchain;
 
@@ -20,7 +21,6 @@ pub struct Job<'a> {
 
 /// The command that compiles `job`.
 pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolchain, place: &Place) -> Command {
-    let runtime = &place.runtime;
     let words = if job.language.is_cxx() { &toolchain.clangxx } else { &toolchain.clang };
     let mut command = Toolchain::command(words);
     if !place.epoch {
@@ -33,27 +33,9 @@ pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolch
         Lto::Thin => command.arg("-flto=thin"),
         Lto::Off => &mut command,
     };
-    command.args(&program.debug_flag);
-    if !matches!(job.language, Language::Assembler | Language::Ir) {
-        if needs_setjmp_runtime(program) {
-            // Before the C library's own, which refuses to be used without wasm exceptions.
-            command.arg("-isystem").arg(&runtime.include);
-        } else {
-            // What the C library's own setjmp.h asks for.
-            command.arg("-D__wasm_exception_handling__");
-        }
-        command.arg("-isystem").arg(&runtime.headers);
-    }
-    if job.language.is_cxx() {
-        command.arg("-fno-exceptions");
-    }
-    if !config.target.has_libc && !matches!(job.language, Language::Assembler) {
-        command.arg("-ffreestanding");
-    }
-    if !matches!(job.language, Language::Assembler | Language::AssemblerWithCpp) {
-        command.args(plan::codegen(program));
-    }
-    command.args(same_bytes(job, place));
+    command.args(&program.debug_flag).args(surroundings(Some(job.language), config, program, place));
+    let folder = job.path.parent().unwrap_or(Path::new(""));
+    command.args(same_bytes(&[folder], &place.folder, &place.runtime));
     // An option that only matters to a link is none of this compilation's, and no mistake.
     command.arg("-Qunused-arguments");
     if place.color && !program.compile_args.iter().any(|a| a.to_string_lossy().contains("diagnostics")) {
@@ -65,6 +47,36 @@ pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolch
     }
     command.arg(job.path).arg("-o").arg(job.object);
     command
+}
+
+/// What clang must be told before the user's own words, for a source in `language` or in any.
+pub fn surroundings(
+    language: Option<Language>,
+    config: &Config,
+    program: &Program,
+    place: &Place,
+) -> Vec<OsString> {
+    let mut words: Vec<OsString> = Vec::new();
+    if !matches!(language, Some(Language::Assembler | Language::Ir)) {
+        if needs_setjmp_runtime(program) {
+            // Before the C library's own, which refuses to be used without wasm exceptions.
+            words.extend(["-isystem".into(), place.runtime.include.clone().into_os_string()]);
+        } else {
+            // What the C library's own setjmp.h asks for.
+            words.push("-D__wasm_exception_handling__".into());
+        }
+        words.extend(["-isystem".into(), place.runtime.headers.clone().into_os_string()]);
+    }
+    if language.is_none_or(Language::is_cxx) {
+        words.push("-fno-exceptions".into());
+    }
+    if !config.target.has_libc && language != Some(Language::Assembler) {
+        words.push("-ffreestanding".into());
+    }
+    if !matches!(language, Some(Language::Assembler | Language::AssemblerWithCpp)) {
+        words.extend(plan::codegen(program));
+    }
+    words
 }
 
 /// What helps where the compiler's own words do not.
@@ -119,8 +131,9 @@ fn missing_header(header: &str) -> String {
     }
 }
 
-/// What keeps folders of this machine out of the output.
-fn same_bytes(job: &Job, place: &Place) -> Vec<OsString> {
+/// What keeps folders of this machine out of the output: the current one, those of sources and headers, and
+/// wbuild's own. The last of several that fit wins.
+pub fn same_bytes(folders: &[&Path], current: &Path, runtime: &Runtime) -> Vec<OsString> {
     let mut words = vec![OsString::from("-fdebug-compilation-dir=.")];
     let mut map = |from: &Path, to: &str| {
         if from.is_absolute() && from.parent().is_some() {
@@ -130,13 +143,20 @@ fn same_bytes(job: &Job, place: &Place) -> Vec<OsString> {
             words.push(word);
         }
     };
-    for folder in [&place.runtime.include, &place.runtime.headers] {
+    for folder in [&runtime.include, &runtime.headers] {
         map(folder, "/wbuild/include");
     }
-    // A source outside of the current folder is as much in its own folder as one inside. The last
-    // entry that fits wins, and that is the current folder's.
-    map(job.path.parent().unwrap_or(Path::new("")), ".");
-    map(&place.folder, ".");
+    // What lies outside of the current folder is as much in its own folder as what lies inside.
+    folders.iter().for_each(|folder| map(folder, "."));
+    map(current, ".");
+    // Builds outside of the source tree name files from where it and the current folder part.
+    for folder in folders.iter().filter(|folder| !folder.starts_with(current)) {
+        let shared = folder.components().zip(current.components()).take_while(|(a, b)| a == b).map(|(a, _)| a);
+        let shared: PathBuf = shared.collect();
+        if shared.components().count() > 2 {
+            map(&shared, ".");
+        }
+    }
     words
 }
 

@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
-use crate::{binaryen, build, cargo, determinism, linker, opt, preinit, run, toolchain, wat};
+use crate::wrap::{self, System};
+use crate::{binaryen, binutils, build, cargo, cc, links, determinism, linker, opt, preinit, run, toolchain, wat};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -30,6 +31,35 @@ enum Subcommand {
     Preinit(preinit::Args),
     Run(run::Args),
     Cargo(cargo::Args),
+    /// The C compiler that a Makefile asks for: clang's words, messages and status, and wbuild's link
+    #[command(long_about = "Takes clang's words. What compiles is clang's; what links goes through wbuild's link and \
+                      stages, without -O those of -O2. wbuild's own long options may stand among the words of a link.")]
+    Cc(Passed),
+    /// The C++ compiler, likewise
+    #[command(name = "c++")]
+    Cxx(Passed),
+    /// LLVM's archiver
+    Ar(Passed),
+    /// LLVM's indexer of archives
+    Ranlib(Passed),
+    /// LLVM's lister of symbols
+    Nm(Passed),
+    /// LLVM's remover of symbols
+    Strip(Passed),
+    /// LLVM's disassembler
+    Objdump(Passed),
+    /// Run make with wbuild's compilers, under whatever names its Makefile has for them
+    Make(Passed),
+    /// Run a configure script for wasm: wbuild configure ./configure OPTIONS
+    Configure(Passed),
+    /// Run cmake with wbuild's toolchain file, which --print-toolchain-file names
+    #[command(name = "cmake")]
+    CMake(Passed),
+    /// Run meson with wbuild's cross file, which --print-cross-file names
+    Meson(Passed),
+    /// Print what `wbuild make` sets, for a shell: eval "$(wbuild env)"
+    Env,
+    InstallLinks(links::Args),
     #[command(name = "wat2wasm")]
     Wat2wasm(wat::Assemble),
     #[command(name = "wasm2wat")]
@@ -39,6 +69,14 @@ enum Subcommand {
     #[command(long_about = "Shows which tools were found, where, which targets they give, and which command closes \
                       each gap. The status is 0 if a build is possible, else 1.")]
     Doctor,
+}
+
+/// Words that are another program's.
+#[derive(Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+struct Passed {
+    #[arg(value_name = "WORDS", trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<OsString>,
 }
 
 /// Show, install or remove the compiler and the C library
@@ -65,8 +103,11 @@ enum Action {
 
 const HELP: &str = include_str!("help.txt");
 
-/// Runs the command line and returns the exit status. Errors have been printed.
-pub fn main(words: &[OsString]) -> i32 {
+/// Runs the command line, `program` and what follows it, and returns the exit status. Errors have been printed.
+pub fn main(program: &OsStr, words: &[OsString]) -> i32 {
+    if let Some(status) = links::subcommand(program).and_then(|name| stand_in(name, words)) {
+        return status;
+    }
     let first = words.first().and_then(|w| w.to_str()).unwrap_or_default();
     if first == binaryen::CHILD {
         return binaryen::child_main(&words[1..]);
@@ -82,6 +123,10 @@ pub fn main(words: &[OsString]) -> i32 {
         "help" => return help(words.get(1).map(OsString::as_os_str)),
         _ => {}
     }
+    // Their words are not for clap to read, and their --help is not ours.
+    if let Some(status) = words.get(1..).and_then(|rest| stand_in(first, rest)) {
+        return status;
+    }
     if subcommands().any(|name| name == first) {
         return subcommand(words);
     }
@@ -95,6 +140,23 @@ pub fn main(words: &[OsString]) -> i32 {
         return 0;
     }
     status(build_words(words))
+}
+
+/// Runs what stands for another program, whose exit status it gives.
+fn stand_in(name: &str, words: &[OsString]) -> Option<i32> {
+    let system = match name {
+        "cc" => return Some(cc::main(cc::Driver::C, words)),
+        "c++" => return Some(cc::main(cc::Driver::Cxx, words)),
+        name if binutils::NAMES.contains(&name) => {
+            return Some(binutils::main(name, words).unwrap_or_else(|e| status(Err(e))));
+        }
+        "make" => System::Make,
+        "configure" => System::Configure,
+        "cmake" => System::CMake,
+        "meson" => System::Meson,
+        _ => return None,
+    };
+    Some(wrap::main(system, words).unwrap_or_else(|e| status(Err(e))))
 }
 
 fn build_words(words: &[OsString]) -> Result<()> {
@@ -181,6 +243,13 @@ fn subcommand(words: &[OsString]) -> i32 {
             let result = preinit::command(&args, &ui);
             ui.clear();
             status(result)
+        }
+        Subcommand::Env => status(wrap::print_env()),
+        Subcommand::InstallLinks(args) => status(links::command(&args)),
+        Subcommand::Cc(_) | Subcommand::Cxx(_) | Subcommand::Ar(_) | Subcommand::Ranlib(_) | Subcommand::Nm(_)
+        | Subcommand::Strip(_) | Subcommand::Objdump(_) | Subcommand::Make(_) | Subcommand::Configure(_)
+        | Subcommand::CMake(_) | Subcommand::Meson(_) => {
+            status(Err(Error::internal("another program's words were read as ours")))
         }
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
         Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 
 use wbuild_targets::Target;
 
-use crate::args::{self, Token};
+use crate::args::{self, Dialect, Token};
 use crate::binaryen;
 use crate::cargo::Profile;
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
+use crate::explain::Names;
 use crate::manifest::{self, Kept};
 use crate::preinit;
 use crate::source::Language;
@@ -116,6 +117,10 @@ pub struct Config {
     pub verbosity: Verbosity,
     /// Where the report goes.
     pub json: Option<PathBuf>,
+    /// A script beside the module that runs it.
+    pub launcher: Option<PathBuf>,
+    /// The output is a program to those who linked it, and has a program's mode.
+    pub executable: bool,
     /// What is worth saying about the command line.
     pub notes: Vec<String>,
 }
@@ -136,6 +141,8 @@ pub enum Work {
 pub struct Program {
     /// Inputs and the linker's words, in the order of the command line.
     pub items: Vec<Item>,
+    /// Objects that were compiled before, and from what, for messages.
+    pub compiled: Names,
     /// For every compilation.
     pub compile_args: Vec<OsString>,
     /// `-mllvm X` pairs, for whoever generates code.
@@ -286,7 +293,7 @@ impl Config {
     /// Resolves a command line. `stdin` is what standard input holds, where an input is `-` and its
     /// language is not said. What a cargo project keeps in its files comes before the command line.
     pub fn resolve(tokens: Vec<Token>, stdin: Option<&[u8]>) -> Result<Config> {
-        let mut draft = Draft::default();
+        let mut draft = Draft::new(Dialect::Build);
         let mut kept = Kept::default();
         if let Some(manifest) = tokens.iter().find_map(project) {
             kept = manifest::kept(&manifest)?;
@@ -298,6 +305,17 @@ impl Config {
             draft.take(token, stdin)?;
         }
         draft.finish(&kept)
+    }
+}
+
+impl Config {
+    /// What `wbuild cc` links, of objects and archives alone.
+    pub fn of_link(tokens: Vec<Token>) -> Result<Config> {
+        let mut draft = Draft::new(Dialect::Cc);
+        for token in tokens {
+            draft.take(token, None)?;
+        }
+        draft.finish(&Kept::default())
     }
 }
 

@@ -78,7 +78,8 @@ pub fn link(variant: &Variant, program: &Program, ui: &Ui, report: &mut Report) 
     let start = Instant::now();
     ui.progress("linking");
     ui.verbose(variant.link.command.shell());
-    let names: Names = variant.compile.iter().map(|c| (c.object.clone(), c.source.clone())).collect();
+    let here = variant.compile.iter().map(|c| (c.object.clone(), c.source.clone()));
+    let names: Names = here.chain(program.compiled.iter().cloned()).collect();
     let linked = variant.link.command.run(Limits::default())?;
     if !linked.status.success() {
         return Err(explain::link(&linked.stderr, &names, &bitcode_users(variant), program));

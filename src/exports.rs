@@ -5,17 +5,25 @@ use std::collections::BTreeSet;
 
 use wasmparser::{KnownCustom, Linking, Name, Parser, Payload, SymbolFlags, SymbolInfo};
 
-use crate::config::{Config, Entry, Program};
+use crate::config::{Config, Entry, Item, Program};
 use crate::error::{Error, Result};
 use crate::plan::Variant;
 use crate::{bitcode, explain, output, settings};
 
 /// What the sources mark `used` with default visibility, as `EMSCRIPTEN_KEEPALIVE` does. emcc's
 /// linker exports it by itself; for WASI wasm-ld must be told.
-pub fn kept_alive(variant: &Variant) -> Result<Vec<String>> {
+pub fn kept_alive(variant: &Variant, program: &Program) -> Result<Vec<String>> {
     let mut names = BTreeSet::new();
-    for compile in &variant.compile {
-        let object = output::read(&compile.object)?;
+    let given = program.items.iter().filter_map(|item| match item {
+        Item::Object(path) => Some(path),
+        Item::Source(..) | Item::Linker(_) => None,
+    });
+    for path in variant.compile.iter().map(|compile| &compile.object).chain(given) {
+        let object = output::read(path)?;
+        // Of an archive only the linker knows which members are needed.
+        if object.starts_with(b"!<") {
+            continue;
+        }
         match bitcode::symbols(&object) {
             Some(symbols) => names.extend(symbols.into_iter().filter(|s| s.is_kept_alive).map(|s| s.name)),
             None => names.extend(kept_in(&object)),

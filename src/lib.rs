@@ -5,10 +5,12 @@
 
 pub mod args;
 pub mod binaryen;
+pub mod binutils;
 pub mod bitcode;
 pub mod build;
 pub mod c;
 pub mod cargo;
+pub mod cc;
 pub mod cli;
 pub mod config;
 pub mod determinism;
@@ -18,8 +20,10 @@ pub mod exec;
 pub mod explain;
 pub mod exports;
 pub mod inputs;
+pub mod launcher;
 pub mod link;
 pub mod linker;
+pub mod links;
 pub mod manifest;
 pub mod opt;
 pub mod oracle;
@@ -40,3 +44,4 @@ pub mod toolchain;
 pub mod ui;
 pub mod wasm;
 pub mod wat;
+pub mod wrap;

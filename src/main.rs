@@ -16,8 +16,9 @@ fn main() {
     }));
     give_memory_back();
     wbuild::process::clean_up_on_interrupt();
-    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let work = move || wbuild::cli::main(&words);
+    let mut words = std::env::args_os();
+    let (program, words) = (words.next().unwrap_or_default(), words.collect::<Vec<OsString>>());
+    let work = move || wbuild::cli::main(&program, &words);
     let status = match std::thread::Builder::new().stack_size(STACK).spawn(work.clone()) {
         Ok(thread) => thread.join().unwrap_or(70),
         // Where so much address space is not to be had, the usual stack must do.

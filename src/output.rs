@@ -38,6 +38,23 @@ pub fn check_size(what: &str, size: usize, limit: Option<u64>) -> Result<()> {
 /// Writes `bytes` to `path` through a temporary file beside it and a rename, or to standard
 /// output for `-`. On failure an existing file is as it was, and nothing new is left.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_as(path, bytes, Mode::Data)
+}
+
+/// As [`write`], and the file can be run, as far as the user's umask allows.
+pub fn write_executable(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_as(path, bytes, Mode::Executable)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// That of the file that is replaced, or of any new file.
+    Data,
+    /// That of a linker's output.
+    Executable,
+}
+
+fn write_as(path: &Path, bytes: &[u8], as_what: Mode) -> Result<()> {
     let fail = |e: &dyn std::fmt::Display| Error::build(format!("cannot write {}", path.display())).cause(e);
     if path == Path::new("-") {
         let mut out = std::io::stdout().lock();
@@ -71,7 +88,10 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     {
         use std::os::unix::fs::PermissionsExt;
         // As any new file: what the user's umask leaves of 0666, not tempfile's private 0600.
-        let mode = std::fs::metadata(&target).map_or(0o666, |m| m.permissions().mode() & 0o7777);
+        let mode = match as_what {
+            Mode::Data => std::fs::metadata(&target).map_or(0o666, |m| m.permissions().mode() & 0o7777),
+            Mode::Executable => 0o777,
+        };
         builder.permissions(std::fs::Permissions::from_mode(mode));
     }
     let mut file = builder.tempfile_in(&folder).map_err(|e| {

@@ -89,6 +89,21 @@ impl Command {
         Ok(status.code().unwrap_or(1))
     }
 
+    /// Becomes the program, where the system can do that; else as [`Command::pass_through`].
+    pub fn become_it(&self) -> Result<i32> {
+        #[cfg(unix)]
+        {
+            let mut command = std::process::Command::new(&self.program);
+            command.args(&self.args).envs(self.env.iter().map(|(k, v)| (k, v)));
+            let why = std::os::unix::process::CommandExt::exec(&mut command);
+            // A program that is not there is reported below, in the words of any other.
+            if why.kind() == std::io::ErrorKind::ArgumentListTooLong {
+                return Err(Error::build(format!("cannot run {}", self.program.display())).cause(why));
+            }
+        }
+        self.pass_through()
+    }
+
     /// Runs to the end on our own standard error; gives the exit status and standard output.
     pub fn take_output(&self) -> Result<(i32, Vec<u8>)> {
         let mut command = std::process::Command::new(&self.program);

@@ -14,7 +14,7 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 use crate::engine::{self, Limits, Profile};
 use crate::error::{Error, Result};
-use crate::{output, settings};
+use crate::{launcher, output, settings};
 
 mod recorded;
 
@@ -39,6 +39,10 @@ pub struct Args {
     /// is here, if it is set
     #[arg(long, value_name = "NAME[=VALUE]")]
     pub env: Vec<String>,
+    /// Let the program see what a native one would: the environment, the current folder, and the folders in which
+    /// the absolute paths lie that it is given. FILE may be a launcher of `--launcher`
+    #[arg(long)]
+    pub inherit: bool,
     /// End the program after this time, such as 500ms, 10s or 2m
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub timeout: Option<Duration>,
@@ -133,8 +137,13 @@ impl Finished {
 
 /// Does what the command line says: reads the module and runs it to its end.
 pub fn command(args: &Args) -> Result<Ended> {
-    let bytes = output::read(&args.file)?;
-    let name = args.file.file_name().map_or("-".into(), |n| n.to_string_lossy().into_owned());
+    let file = if args.inherit { launcher::module_of(&args.file) } else { args.file.clone() };
+    let bytes = output::read(&file)?;
+    let name = match args.inherit {
+        // As it was called: the launcher's own name.
+        true => args.file.with_extension("").to_string_lossy().into_owned(),
+        false => args.file.file_name().map_or("-".into(), |n| n.to_string_lossy().into_owned()),
+    };
     let mut words = vec![name];
     for word in &args.args {
         match word.to_str() {
@@ -154,7 +163,7 @@ pub fn command(args: &Args) -> Result<Ended> {
         Some((host, guest)) => (PathBuf::from(host), guest.to_string()),
         None => (PathBuf::from(dir), dir.clone()),
     });
-    let options = Options {
+    let mut options = Options {
         args: words,
         env,
         dirs: dirs.collect(),
@@ -163,6 +172,9 @@ pub fn command(args: &Args) -> Result<Ended> {
         deterministic: args.deterministic,
         stdio: Stdio::Inherit,
     };
+    if args.inherit {
+        launcher::inherit(&mut options);
+    }
     let finished =
         run(&bytes, &options).map_err(|e| Error { message: format!("{}: {}", args.file.display(), e.message), ..e })?;
     Ok(finished.ended)

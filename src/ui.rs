@@ -38,6 +38,11 @@ impl Ui {
         Ui { verbosity, said: Mutex::default(), bar }
     }
 
+    /// Without progress, for one of many processes that share a terminal.
+    pub fn plain(verbosity: Verbosity) -> Ui {
+        Ui { verbosity, said: Mutex::default(), bar: None }
+    }
+
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity
     }

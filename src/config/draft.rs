@@ -9,7 +9,7 @@ use super::{
     Config, Crate, Debug, Entry, FIXED_MEMORY, Item, Level, Lto, MALLOCS, Malloc, Memory, Pick, Program, Setjmp,
     Source, Work, choose,
 };
-use crate::args::{Own, Token};
+use crate::args::{Dialect, Own, Token};
 use crate::binaryen;
 use crate::cargo::Profile;
 use crate::determinism::Hardening;
@@ -35,6 +35,7 @@ fn manifest_of(path: &Path) -> PathBuf {
 /// The command line so far: the last word on each matter wins.
 #[derive(Default)]
 pub(super) struct Draft {
+    dialect: Dialect,
     items: Vec<Item>,
     module: Option<(PathBuf, Language)>,
     /// Rust's source.
@@ -84,17 +85,27 @@ pub(super) struct Draft {
     dry_run: bool,
     verbosity: Verbosity,
     json: Option<PathBuf>,
+    launcher: bool,
     notes: Vec<String>,
     toolchain: Request,
 }
 
 impl Draft {
+    pub(super) fn new(dialect: Dialect) -> Draft {
+        Draft { dialect, ..Draft::default() }
+    }
+
     pub(super) fn take(&mut self, token: Token, stdin: Option<&[u8]>) -> Result<()> {
         match token {
             Token::Input { path, language } => self.input(path, language.as_deref(), stdin)?,
             Token::Output(path) => self.set_output(path)?,
             Token::Optimize(level) => {
-                self.level = Level::parse(&level)?;
+                self.level = match (Level::parse(&level), self.dialect) {
+                    (Ok(level), _) => level,
+                    (Err(error), Dialect::Build) => return Err(error),
+                    // clang takes -O7 for -O3.
+                    (Err(_), Dialect::Cc) => Level::O3,
+                };
                 self.level_given = true;
                 if level == "fast" {
                     self.compile_args.push("-ffast-math".into());
@@ -131,7 +142,14 @@ impl Draft {
     }
 
     fn input(&mut self, path: PathBuf, language: Option<&str>, stdin: Option<&[u8]>) -> Result<()> {
-        match source::classify(&path, language, stdin)? {
+        let input = match (source::classify(&path, language, stdin), self.dialect) {
+            (Ok(input), Dialect::Build) => input,
+            (Ok(Input::Source(language)), Dialect::Cc) => Input::Source(language),
+            // What is no source is the linker's, whatever its name.
+            (_, Dialect::Cc) => Input::Object,
+            (Err(error), Dialect::Build) => return Err(error),
+        };
+        match input {
             Input::Source(language) => self.items.push(Item::Source(path, language)),
             input @ (Input::Crate | Input::Project) => {
                 self.project = input == Input::Project;
@@ -157,6 +175,11 @@ impl Draft {
         let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
         let shown = path.display();
         match extension {
+            // People who link for a Makefile name programs as they like.
+            _ if self.dialect == Dialect::Cc => {
+                self.output = Some(path);
+                Ok(())
+            }
             "html" | "htm" | "js" | "mjs" | "cjs" => Err(Error::usage(format!("-o {shown} asks for JavaScript"))
                 .cause("wbuild makes the wasm module alone")
                 .help(format!("-o {}", path.with_extension("wasm").display()))),
@@ -210,6 +233,7 @@ impl Draft {
             Own::ExportAll => self.export_all = true,
             Own::InitialMemory => self.initial = Some(settings::size(&value)?),
             Own::Json => self.json = Some(value.into()),
+            Own::Launcher => self.launcher = true,
             Own::LlvmLto => {
                 // emcc's numbers were kinds of link time optimization; here there is one worth having.
                 let on = choose("--llvm-lto", &value, &[("0", false), ("1", true), ("2", true), ("3", true)])?;
@@ -278,7 +302,11 @@ impl Draft {
                 .cause("it asks for a module that runs under WASI")
                 .help("leave it out, or use --target wasm32-wasip1"));
         }
-        let output = self.output_path()?;
+        let mut output = self.output_path()?;
+        let launcher = self.launcher_of(&output);
+        if launcher.as_ref() == Some(&output) {
+            output.as_mut_os_string().push(".wasm");
+        }
         let debug = match self.debug.as_deref() {
             _ if self.strip => Debug::None,
             None => Debug::None,
@@ -326,6 +354,8 @@ impl Draft {
             dry_run: self.dry_run,
             verbosity: self.verbosity,
             json: self.json,
+            launcher,
+            executable: self.dialect == Dialect::Cc,
             notes: self.notes,
         })
     }
@@ -353,6 +383,10 @@ impl Draft {
             })
         });
         let Some(first) = first else {
+            // clang says so itself; without inputs nothing is linked.
+            if self.dialect == Dialect::Cc {
+                return Ok(self.output.clone().unwrap_or_else(|| PathBuf::from("a.out")));
+            }
             return Err(Error::usage("no input file").help("wbuild hello.c -o hello.wasm, or wbuild --help"));
         };
         let lone = self.module.iter().map(|(path, _)| path).chain(&self.krate);
@@ -365,6 +399,7 @@ impl Draft {
             None if first == Path::new("-") => PathBuf::from("-"),
             // Named after the target, which only cargo knows.
             None if self.project => PathBuf::new(),
+            None if self.dialect == Dialect::Cc => PathBuf::from("a.out"),
             None => PathBuf::from(first.file_stem().unwrap_or_default()).with_extension("wasm"),
         };
         for input in inputs {
@@ -377,6 +412,16 @@ impl Draft {
             }
         }
         Ok(output)
+    }
+
+    /// `OUT` runs `OUT.wasm`. Where a Makefile names a program `x.wasm`, it wants the module and nothing else.
+    fn launcher_of(&self, output: &Path) -> Option<PathBuf> {
+        let named = output.extension().is_some_and(|extension| extension == "wasm");
+        match (self.launcher && output != Path::new("-"), named, self.dialect) {
+            (false, ..) | (true, true, Dialect::Cc) => None,
+            (true, true, Dialect::Build) => Some(output.with_extension("")),
+            (true, false, _) => Some(output.to_path_buf()),
+        }
     }
 
     fn lone_module(&self, path: PathBuf, language: Language) -> Result<Work> {
@@ -481,6 +526,7 @@ impl Draft {
         Ok(Program {
             memory: self.memory(target)?,
             items: std::mem::take(&mut self.items),
+            compiled: Vec::new(),
             compile_args: std::mem::take(&mut self.compile_args),
             codegen_args: std::mem::take(&mut self.codegen_args),
             lto,

@@ -90,6 +90,25 @@ impl Toolchain {
         command.args(&words[1..]);
         command
     }
+
+    /// The words that start one of LLVM's tools for objects and archives (`ar`, `nm`), which come with the compiler.
+    pub fn binutil(&self, name: &str, places: &Places) -> Result<Vec<PathBuf>> {
+        let llvm = format!("llvm-{name}");
+        if self.hermetic {
+            let start = &self.clang[..self.clang.len() - 1];
+            return Ok(start.iter().cloned().chain([llvm.into()]).collect());
+        }
+        let clang = &self.clang[0];
+        let real = clang.canonicalize().unwrap_or_else(|_| clang.clone());
+        let beside = [clang.with_file_name(&llvm), real.with_file_name(&llvm)];
+        let named = [format!("{llvm}-{}", self.llvm_major), llvm.clone()];
+        let found = beside.into_iter().find(|path| path.is_file());
+        found.or_else(|| named.iter().find_map(|name| places.on_path(name))).map(|path| vec![path]).ok_or_else(|| {
+            Error::build(format!("no {llvm} found"))
+                .cause(format!("it belongs beside {}", clang.display()))
+                .help(format!("apt-get install llvm-{}, or use --compiler=hermetic", self.llvm_major))
+        })
+    }
 }
 
 /// Finds the toolchain for `target`, or says what is missing and which command installs it.

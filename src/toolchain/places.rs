@@ -63,7 +63,8 @@ impl Places {
 
     /// The first file of that name on PATH that can be run.
     pub fn on_path(&self, name: &str) -> Option<PathBuf> {
-        which::which_in(name, self.var("PATH"), self.root("")).ok()
+        // A link of ours with a compiler's name would find itself.
+        which::which_in(name, crate::links::path_without(self), self.root("")).ok()
     }
 
     /// A place that is known by its path.
