@@ -309,8 +309,7 @@ pub fn tokenize(args: &[OsString]) -> Result<Vec<Token>> {
 pub fn groups(args: &[OsString], dialect: Dialect) -> Result<Vec<Group>> {
     let words = expand(args, 0, dialect)?;
     let mut groups = Vec::new();
-    let mut reader =
-        Reader { words: &words, at: 0, language: None, only_files: false, tokens: Vec::new(), dialect };
+    let mut reader = Reader { words: &words, at: 0, language: None, only_files: false, tokens: Vec::new(), dialect };
     while reader.at < words.len() {
         let start = reader.at;
         reader.word()?;

@@ -50,12 +50,7 @@ pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolch
 }
 
 /// What clang must be told before the user's own words, for a source in `language` or in any.
-pub fn surroundings(
-    language: Option<Language>,
-    config: &Config,
-    program: &Program,
-    place: &Place,
-) -> Vec<OsString> {
+pub fn surroundings(language: Option<Language>, config: &Config, program: &Program, place: &Place) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     if !matches!(language, Some(Language::Assembler | Language::Ir)) {
         if needs_setjmp_runtime(program) {

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
 use crate::wrap::{self, System};
-use crate::{binaryen, binutils, build, cargo, cc, links, determinism, linker, opt, preinit, run, toolchain, wat};
+use crate::{binaryen, binutils, build, cargo, cc, determinism, linker, links, opt, preinit, run, toolchain, wat};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -246,11 +246,17 @@ fn subcommand(words: &[OsString]) -> i32 {
         }
         Subcommand::Env => status(wrap::print_env()),
         Subcommand::InstallLinks(args) => status(links::command(&args)),
-        Subcommand::Cc(_) | Subcommand::Cxx(_) | Subcommand::Ar(_) | Subcommand::Ranlib(_) | Subcommand::Nm(_)
-        | Subcommand::Strip(_) | Subcommand::Objdump(_) | Subcommand::Make(_) | Subcommand::Configure(_)
-        | Subcommand::CMake(_) | Subcommand::Meson(_) => {
-            status(Err(Error::internal("another program's words were read as ours")))
-        }
+        Subcommand::Cc(_)
+        | Subcommand::Cxx(_)
+        | Subcommand::Ar(_)
+        | Subcommand::Ranlib(_)
+        | Subcommand::Nm(_)
+        | Subcommand::Strip(_)
+        | Subcommand::Objdump(_)
+        | Subcommand::Make(_)
+        | Subcommand::Configure(_)
+        | Subcommand::CMake(_)
+        | Subcommand::Meson(_) => status(Err(Error::internal("another program's words were read as ours"))),
         Subcommand::Wat2wasm(args) => status(wat::assemble(&args)),
         Subcommand::Wasm2wat(args) => status(wat::disassemble(&args)),
         Subcommand::Toolchain(Toolchain { action }) => {

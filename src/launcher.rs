@@ -19,7 +19,9 @@ pub fn write(path: &Path) -> Result<()> {
 
 /// The module that `path` stands for: the one beside it, if it is a launcher, also through a link to the launcher.
 pub fn module_of(path: &Path) -> PathBuf {
-    let beside = |path: &Path| -> PathBuf { [path.as_os_str(), ".wasm".as_ref()].into_iter().collect::<std::ffi::OsString>().into() };
+    let beside = |path: &Path| -> PathBuf {
+        [path.as_os_str(), ".wasm".as_ref()].into_iter().collect::<std::ffi::OsString>().into()
+    };
     if std::fs::read(path).is_ok_and(|text| text == SCRIPT.as_bytes()) {
         return beside(&path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
     }
@@ -43,7 +45,8 @@ pub fn inherit(options: &mut Options) {
     named.push(std::env::temp_dir());
     let words = options.args.iter().skip(1).chain(options.env.iter().map(|(_, value)| value));
     // `--file=/path`, `-I/path` and lists of paths name folders, too.
-    let paths = words.flat_map(|word| word.split([':', '=', ','])).filter_map(|part| part.find('/').map(|at| &part[at..]));
+    let paths =
+        words.flat_map(|word| word.split([':', '=', ','])).filter_map(|part| part.find('/').map(|at| &part[at..]));
     named.extend(paths.map(PathBuf::from));
     let mut granted: Vec<PathBuf> = Vec::new();
     for path in named.iter().filter(|path| path.is_absolute()) {

@@ -86,7 +86,9 @@ fn make(folder: &Path, names: &[String]) -> Result<()> {
         // Beside it and renamed, since another build may be using the link now.
         let new = folder.join(format!(".{name}-{}", std::process::id()));
         let _ = std::fs::remove_file(&new);
-        std::os::unix::fs::symlink(&own, &new).and_then(|()| std::fs::rename(&new, &link)).map_err(|e| fail(&link, e))?;
+        std::os::unix::fs::symlink(&own, &new)
+            .and_then(|()| std::fs::rename(&new, &link))
+            .map_err(|e| fail(&link, e))?;
     }
     Ok(())
 }

@@ -65,7 +65,15 @@ impl Tools {
     /// For make, and for whatever make runs. The links come first on PATH, since Makefiles that set `CC = gcc` or `AR =
     /// ar rcu` do not look at the environment. What the user has set for launchers stays.
     fn env(&self, places: &Places) -> Vec<(&'static str, OsString)> {
-        let compilers = [("CC", "cc"), ("CXX", "c++"), ("AR", "ar"), ("RANLIB", "ranlib"), ("NM", "nm"), ("STRIP", "strip"), ("OBJDUMP", "objdump")];
+        let compilers = [
+            ("CC", "cc"),
+            ("CXX", "c++"),
+            ("AR", "ar"),
+            ("RANLIB", "ranlib"),
+            ("NM", "nm"),
+            ("STRIP", "strip"),
+            ("OBJDUMP", "objdump"),
+        ];
         let mut env: Vec<(&str, OsString)> =
             compilers.into_iter().map(|(variable, name)| (variable, self.path(name).into_os_string())).collect();
         let mut path = self.links.clone().into_os_string();

@@ -12,7 +12,8 @@ const TOOLCHAIN: &str = include_str!("toolchain.cmake");
 const PLATFORM: &str = include_str!("WASI.cmake");
 
 /// Words with which cmake configures nothing.
-const OTHER_MODES: &[&str] = &["--build", "--install", "--open", "-E", "-P", "--find-package", "--workflow", "--help", "--version"];
+const OTHER_MODES: &[&str] =
+    &["--build", "--install", "--open", "-E", "-P", "--find-package", "--workflow", "--help", "--version"];
 
 pub fn run(places: &Places, tools: &Tools, words: &[OsString]) -> Result<i32> {
     if given(words, "--print-toolchain-file") {
@@ -21,7 +22,8 @@ pub fn run(places: &Places, tools: &Tools, words: &[OsString]) -> Result<i32> {
     }
     let mut command = tools.command(places, "cmake", &[]);
     let configures = !OTHER_MODES.iter().any(|mode| given(words, mode));
-    let named = given(words, "--toolchain") || words.iter().any(|word| word.to_string_lossy().starts_with("-DCMAKE_TOOLCHAIN_FILE"));
+    let named = given(words, "--toolchain")
+        || words.iter().any(|word| word.to_string_lossy().starts_with("-DCMAKE_TOOLCHAIN_FILE"));
     if configures && !named {
         let mut word = OsString::from("-DCMAKE_TOOLCHAIN_FILE=");
         word.push(toolchain_file(places, tools)?);

@@ -5,3 +5,4 @@ pub mod initialized;
 pub mod native;
 pub mod programs;
 pub mod shell;
+pub mod sources;

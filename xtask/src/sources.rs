@@ -1,0 +1,89 @@
+//! Sources of real projects: the upstream archives that Debian's source packages carry, each pinned by its hash.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::shell::{self, Result};
+
+/// An upstream archive.
+#[derive(Debug, Clone, Copy)]
+pub struct Archive {
+    /// Debian's source package.
+    pub package: &'static str,
+    pub file: &'static str,
+    pub sha256: &'static str,
+}
+
+/// Unpacks the archive into a new folder `into`, fetching it once into `cache`.
+pub fn unpack(archive: &Archive, cache: &Path, into: &Path) -> Result<()> {
+    let file = fetch(archive, cache)?;
+    std::fs::create_dir_all(into).map_err(|e| format!("cannot make {}: {e}", into.display()))?;
+    shell::output(Command::new("tar").arg("-xf").arg(&file).arg("--strip-components=1").arg("-C").arg(into)).map(drop)
+}
+
+fn fetch(archive: &Archive, cache: &Path) -> Result<PathBuf> {
+    let file = cache.join("sources").join(archive.file);
+    if file.is_file() && sha256(&file)? == archive.sha256 {
+        return Ok(file);
+    }
+    let folder = cache.join("sources").join(format!("{}-{}", archive.package, std::process::id()));
+    let fail = |e: std::io::Error| format!("cannot write {}: {e}", folder.display());
+    std::fs::create_dir_all(&folder).map_err(fail)?;
+    let lists = cache.join("sources/apt");
+    let new = folder.join(archive.file);
+    let download = || -> Result<()> {
+        shell::output(apt(&lists)?.args(["source", "--download-only", archive.package]).current_dir(&folder)).map(drop)
+    };
+    // Its other files, Debian's own, may have been superseded a moment ago; what counts is the archive and its hash.
+    if download().is_err() && !new.is_file() {
+        shell::output(apt(&lists)?.arg("update"))?;
+        download().or_else(|error| if new.is_file() { Ok(()) } else { Err(error) })?;
+    }
+    let found = sha256(&new)?;
+    if found != archive.sha256 {
+        return Err(format!("{} has the hash {found}, not {}", archive.file, archive.sha256));
+    }
+    // Renamed, since tests that run at once may want the same.
+    std::fs::rename(&new, &file).map_err(fail)?;
+    std::fs::remove_dir_all(&folder).map_err(fail)?;
+    Ok(file)
+}
+
+/// apt-get with the machine's own repositories as sources of sources, and nothing of the machine's changed.
+fn apt(folder: &Path) -> Result<Command> {
+    let parts = folder.join("sources.list.d");
+    let fail = |e: std::io::Error| format!("cannot write {}: {e}", parts.display());
+    std::fs::create_dir_all(&parts).map_err(fail)?;
+    for folder in ["lists/partial", "archives/partial"] {
+        std::fs::create_dir_all(parts.with_file_name(folder)).map_err(fail)?;
+    }
+    for entry in std::fs::read_dir("/etc/apt/sources.list.d").map_err(fail)?.flatten() {
+        let text = std::fs::read_to_string(entry.path()).unwrap_or_default();
+        // Debian's own; others have no sources to give.
+        if entry.path().extension().is_some_and(|e| e == "sources") && text.contains("debian-archive-keyring") {
+            let sources: String = text
+                .lines()
+                .map(|l| if l == "Types: deb" { "Types: deb-src\n".into() } else { format!("{l}\n") })
+                .collect();
+            std::fs::write(parts.join(entry.file_name()), sources).map_err(fail)?;
+        }
+    }
+    let mut apt = Command::new("apt-get");
+    let option = |name: &str, value: &Path| format!("{name}={}", value.display());
+    for (name, value) in [
+        ("Dir::Etc::SourceParts", parts.clone()),
+        ("Dir::Etc::SourceList", PathBuf::from("/dev/null")),
+        ("Dir::State::Lists", folder.join("lists")),
+        ("Dir::Cache", folder.to_path_buf()),
+    ] {
+        apt.arg("-o").arg(option(name, &value));
+    }
+    // As root it would look for a user of its own, who may not write here.
+    apt.args(["-o", "APT::Sandbox::User=root", "-qq"]);
+    Ok(apt)
+}
+
+fn sha256(file: &Path) -> Result<String> {
+    let out = shell::output(Command::new("sha256sum").arg(file))?;
+    Ok(String::from_utf8_lossy(&out.stdout).split(' ').next().unwrap_or_default().to_string())
+}
