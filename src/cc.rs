@@ -40,11 +40,16 @@ pub fn main(driver: Driver, words: &[OsString]) -> i32 {
     })
 }
 
+/// Whether clang alone answers these words.
+pub fn only_compiles(words: &[OsString]) -> bool {
+    args::groups(words, Dialect::Cc).is_ok_and(|groups| !links(&groups))
+}
+
 fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     let groups = args::groups(words, Dialect::Cc)?;
     let asks = |name: &str| groups.iter().any(|group| group.words.first().is_some_and(|word| word == name));
     let mut tokens: Vec<Token> = groups.iter().flat_map(|group| group.tokens.clone()).collect();
-    let links = groups.iter().all(|group| !stops_before_the_link(group)) && tokens.iter().any(is_input);
+    let links = links(&groups);
     let partial = asks("-r") || asks("--relocatable");
     // `-r` is wasm-ld's, and what asks for objects is not for the link.
     tokens.retain(|token| !matches!(token, Token::Refused { option, .. } if option == "-r" || !links));
@@ -207,8 +212,9 @@ fn places() -> Places {
     Places::of_process()
 }
 
-fn is_input(token: &Token) -> bool {
-    matches!(token, Token::Input { .. })
+fn links(groups: &[Group]) -> bool {
+    let is_input = |token: &Token| matches!(token, Token::Input { .. });
+    groups.iter().flat_map(|group| &group.tokens).any(is_input) && !groups.iter().any(stops_before_the_link)
 }
 
 /// The source that this is, and what `-x` says of it.

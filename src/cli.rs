@@ -142,6 +142,17 @@ pub fn main(program: &OsStr, words: &[OsString]) -> i32 {
     status(build_words(words))
 }
 
+/// Whether the command line only starts another program, and ends with it.
+pub fn becomes_another(program: &OsStr, words: &[OsString]) -> bool {
+    let linked = links::subcommand(program);
+    let (name, rest) = match (linked, words.split_first()) {
+        (Some(name), _) => (name, words),
+        (None, Some((first, rest))) => (first.to_str().unwrap_or_default(), rest),
+        (None, None) => return false,
+    };
+    binutils::NAMES.contains(&name) || matches!(name, "cc" | "c++") && cc::only_compiles(rest)
+}
+
 /// Runs what stands for another program, whose exit status it gives.
 fn stand_in(name: &str, words: &[OsString]) -> Option<i32> {
     let system = match name {

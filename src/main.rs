@@ -14,10 +14,14 @@ fn main() {
         let error = wbuild::error::Error::internal("unexpected panic").cause(format!("{place}{what}"));
         let _ = writeln!(std::io::stderr(), "{error}");
     }));
-    give_memory_back();
-    wbuild::process::clean_up_on_interrupt();
     let mut words = std::env::args_os();
     let (program, words) = (words.next().unwrap_or_default(), words.collect::<Vec<OsString>>());
+    // What only becomes a compiler parses nothing deep, and leaves nothing behind: a build starts it a thousand times.
+    if wbuild::cli::becomes_another(&program, &words) {
+        std::process::exit(wbuild::cli::main(&program, &words));
+    }
+    give_memory_back();
+    wbuild::process::clean_up_on_interrupt();
     let work = move || wbuild::cli::main(&program, &words);
     let status = match std::thread::Builder::new().stack_size(STACK).spawn(work.clone()) {
         Ok(thread) => thread.join().unwrap_or(70),
