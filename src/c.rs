@@ -127,7 +127,7 @@ fn missing_header(header: &str) -> String {
 }
 
 /// What keeps folders of this machine out of the output: the current one, those of sources and headers, and
-/// wbuild's own. The last of several that fit wins.
+/// wbuild's own. Of several that fit clang takes the longest in macros and the last in debug information.
 pub fn same_bytes(folders: &[&Path], current: &Path, runtime: &Runtime) -> Vec<OsString> {
     let mut words = vec![OsString::from("-fdebug-compilation-dir=.")];
     let mut map = |from: &Path, to: &str| {
@@ -141,17 +141,14 @@ pub fn same_bytes(folders: &[&Path], current: &Path, runtime: &Runtime) -> Vec<O
     for folder in [&runtime.include, &runtime.headers] {
         map(folder, "/wbuild/include");
     }
-    // What lies outside of the current folder is as much in its own folder as what lies inside.
-    folders.iter().for_each(|folder| map(folder, "."));
-    map(current, ".");
-    // Builds outside of the source tree name files from where it and the current folder part.
-    for folder in folders.iter().filter(|folder| !folder.starts_with(current)) {
+    for folder in folders {
+        // Builds outside of the source tree name files from where it and the current folder part; what shares nothing
+        // with it is in a folder of its own.
         let shared = folder.components().zip(current.components()).take_while(|(a, b)| a == b).map(|(a, _)| a);
         let shared: PathBuf = shared.collect();
-        if shared.components().count() > 2 {
-            map(&shared, ".");
-        }
+        map(if shared.components().count() > 2 { &shared } else { folder }, ".");
     }
+    map(current, ".");
     words
 }
 

@@ -64,7 +64,7 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     let place = Place::here(PathBuf::new(), runtime)?;
     let cc = Cc { driver, groups: &groups, config: &config, program, toolchain: &toolchain, place: &place };
     if !links {
-        return cc.run(&cc.compiler(cc.user_words(|_| true)), Command::become_it);
+        return cc.compile_only();
     }
     let scratch = Scratch::new()?;
     let (mut linked, mut compiled) = (Vec::new(), Names::new());
@@ -150,6 +150,22 @@ impl Cc<'_> {
     fn user_words(&self, wanted: impl Fn(&Group) -> bool) -> Vec<OsString> {
         let kept = self.groups.iter().filter(|group| is_clangs(group) && wanted(group));
         kept.flat_map(|group| group.words.iter().cloned()).collect()
+    }
+
+    /// Everything is clang's affair.
+    fn compile_only(&self) -> Result<i32> {
+        let is_input = |group: &Group| matches!(group.tokens[..], [Token::Input { .. }]);
+        let inputs = self.groups.iter().filter(|group| is_input(group)).count();
+        if inputs < 2 || !self.toolchain.hermetic {
+            return self.run(&self.compiler(self.user_words(|_| true)), Command::become_it);
+        }
+        // That clang starts no processes, as one does for each of several sources.
+        let mut status = 0;
+        for input in self.groups.iter().filter(|group| is_input(group)) {
+            let words = self.user_words(|group| !is_input(group) || std::ptr::eq(group, input));
+            status = self.run(&self.compiler(words), Command::pass_through)?.max(status);
+        }
+        Ok(status)
     }
 
     /// Compiles one of the sources of a link.

@@ -2,6 +2,7 @@
 
 mod binaryen;
 mod build;
+mod cc;
 mod cli;
 mod determinism;
 mod hardened;

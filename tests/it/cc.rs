@@ -1,0 +1,457 @@
+//! `wbuild cc` and its kin in the places of clang, gcc and ar: the same words, messages and status, and modules that run.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use wbuild::toolchain::{self, Request};
+
+/// A folder with a few sources.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "hello.c", "#include <stdio.h>\nint main(void) { puts(\"Hello\"); return 3; }\n");
+    write(folder.path(), "twice.c", "int twice(int n) { return 2 * n; }\n");
+    write(folder.path(), "twice.h", "int twice(int n);\n");
+    write(
+        folder.path(),
+        "main.c",
+        "#include <stdio.h>\n#include \"twice.h\"\nint main(void) { printf(\"%d\\n\", twice(21)); return 0; }\n",
+    );
+    folder
+}
+
+fn write(folder: &Path, name: &str, text: &str) {
+    std::fs::write(folder.join(name), text).unwrap();
+}
+
+/// `wbuild WORDS` in `folder`.
+fn wbuild(folder: &Path, words: &[&str]) -> Output {
+    with(folder, words, &[])
+}
+
+fn with(folder: &Path, words: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wbuild"));
+    command.args(words).current_dir(folder).stdin(Stdio::null()).env("WBUILD", env!("CARGO_BIN_EXE_wbuild"));
+    command.envs(env.iter().copied()).output().unwrap()
+}
+
+fn good(folder: &Path, words: &[&str]) -> String {
+    let output = wbuild(folder, words);
+    assert!(output.status.success(), "{words:?}: {}", errors(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn errors(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What the module prints.
+fn runs(folder: &Path, module: &str) -> String {
+    let output = wbuild(folder, &["run", module]);
+    assert_eq!(errors(&output), "");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn exists(folder: &Path, name: &str) -> bool {
+    folder.join(name).exists()
+}
+
+#[test]
+fn what_compiles_says_what_clang_says() {
+    let folder = folder();
+    write(folder.path(), "warns.c", "int f(void) { int unused; }\n");
+    write(folder.path(), "wrong.c", "int f( { return x; }\n");
+    write(folder.path(), "words", "-c -Wall warns.c -o 'from file.o'");
+    let clang = toolchain::find(&Request::default(), &wbuild_targets::TARGETS[0]).unwrap();
+    let lines: &[&[&str]] = &[
+        &["--version"],
+        &["-v"],
+        &["-dumpmachine"],
+        &["-dumpversion"],
+        &["-print-prog-name=ld"],
+        &["--print-target-triple"],
+        &["-print-file-name=libc.a"],
+        &[],
+        &["-c", "hello.c"],
+        &["-c", "hello.c", "twice.c"],
+        &["-c", "-Wall", "-Wextra", "warns.c", "-o", "w.o"],
+        &["-c", "-Wall", "-Werror", "warns.c"],
+        &["-c", "wrong.c"],
+        &["-c", "absent.c"],
+        &["-c", "hello.c", "-o", "absent/hello.o"],
+        &["-c", "hello.c", "twice.c", "-o", "both.o"],
+        &["-c", "hello.c", "-march=native"],
+        &["-c", "hello.c", "-fno-such-option"],
+        &["-c", "hello.c", "--no-such-option"],
+        &["-c", "hello.c", "-lm", "-shared", "-rdynamic"],
+        &["-c", "hello.c", "-fPIC", "-fstack-protector"],
+        &["-E", "-P", "main.c"],
+        &["-E", "-dM", "-DX=1", "twice.c"],
+        &["-M", "main.c"],
+        &["-MM", "main.c"],
+        &["-S", "twice.c", "-O2", "-o", "-"],
+        &["-fsyntax-only", "wrong.c"],
+        &["-fsyntax-only", "-x", "c++", "hello.c"],
+        &["@words"],
+        &["-o"],
+    ];
+    for words in lines {
+        let mut plain = Command::new(&clang.clang[0]);
+        plain.arg("--start-no-unused-arguments").args(&clang.compile_args);
+        plain.args(["-fdebug-compilation-dir=.", "-mllvm", "-enable-emscripten-sjlj", "--end-no-unused-arguments"]);
+        plain.env("SOURCE_DATE_EPOCH", "0");
+        let expected = plain.args(*words).current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
+        let cc: Vec<&str> = ["cc"].iter().chain(*words).copied().collect();
+        let actual = wbuild(folder.path(), &cc);
+        assert_eq!(actual.status.code(), expected.status.code(), "{words:?}: {}", errors(&actual));
+        if *words == ["-o"] {
+            continue;
+        }
+        assert_eq!(errors(&actual), errors(&expected), "{words:?}");
+        let text = |output: &Output| String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(text(&actual), text(&expected), "{words:?}");
+    }
+    assert!(
+        exists(folder.path(), "hello.o") && exists(folder.path(), "twice.o") && exists(folder.path(), "from file.o")
+    );
+}
+
+#[test]
+fn what_links_is_a_finished_module_that_can_be_run_by_its_mode() {
+    let folder = folder();
+    let at = folder.path();
+    good(at, &["cc", "-c", "hello.c"]);
+    good(at, &["cc", "hello.o", "-o", "hello"]);
+    let output = wbuild(at, &["run", "hello"]);
+    assert_eq!((output.status.code(), &*output.stdout), (Some(3), &b"Hello\n"[..]));
+    // Like any build it is hardened, and has no names, though no -O was said.
+    assert!(wbuild(at, &["check", "hello"]).status.success());
+    assert!(!good(at, &["wasm2wat", "hello"]).contains("$main"));
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(at.join("hello").metadata().unwrap().permissions().mode() & 0o100, 0o100);
+    good(at, &["cc", "hello.c"]);
+    assert!(exists(at, "a.out"));
+    // A name that says otherwise is a name like any other.
+    good(at, &["cc", "hello.c", "-o", "hello.js"]);
+    assert_eq!(std::fs::read(at.join("a.out")).unwrap(), std::fs::read(at.join("hello.js")).unwrap());
+}
+
+#[test]
+fn sources_objects_archives_and_bitcode_are_linked_together() {
+    let folder = folder();
+    let at = folder.path();
+    good(at, &["cc", "-c", "-O2", "twice.c"]);
+    good(at, &["ar", "rcs", "libtwice.a", "twice.o"]);
+    good(at, &["ranlib", "libtwice.a"]);
+    assert!(good(at, &["nm", "libtwice.a"]).contains("T twice"));
+    good(at, &["cc", "main.c", "-L.", "-ltwice", "-lm", "-o", "archive"]);
+    assert_eq!(runs(at, "archive"), "42\n");
+    good(at, &["cc", "main.c", "twice.c", "-o", "sources"]);
+    assert_eq!(runs(at, "sources"), "42\n");
+    // Nobody says -flto to the link, and the objects hold bitcode.
+    good(at, &["cc", "-c", "-flto", "-O2", "main.c", "twice.c"]);
+    good(at, &["cc", "main.o", "twice.o", "-o", "bitcode"]);
+    assert_eq!(runs(at, "bitcode"), "42\n");
+    good(at, &["cc", "-c", "-O2", "main.c", "twice.c"]);
+    good(at, &["cc", "-r", "main.o", "twice.o", "-o", "partial.o"]);
+    good(at, &["cc", "partial.o", "-o", "from-partial"]);
+    assert_eq!(runs(at, "from-partial"), "42\n");
+}
+
+#[test]
+fn a_language_may_be_forced_and_a_source_may_come_from_standard_input() {
+    let folder = folder();
+    let at = folder.path();
+    write(at, "text", "int main() { auto n = 3; return n - 3; }\n");
+    good(at, &["c++", "-x", "c++", "text", "-x", "none", "twice.c", "-o", "forced"]);
+    assert_eq!(runs(at, "forced"), "");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wbuild"))
+        .args(["cc", "-x", "c", "-", "-o", "piped"])
+        .current_dir(at)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    use std::io::Write;
+    child.stdin.take().unwrap().write_all(b"#include <stdio.h>\nint main(void) { puts(\"piped\"); }\n").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(runs(at, "piped"), "piped\n");
+}
+
+#[test]
+fn cxx_links_its_library_by_itself() {
+    let folder = folder();
+    let at = folder.path();
+    write(
+        at,
+        "list.cpp",
+        "#include <iostream>\n#include <vector>\nint main() { std::vector<int> v{1, 2}; std::cout << v.size() << '\\n'; }\n",
+    );
+    good(at, &["c++", "-c", "-O1", "list.cpp"]);
+    good(at, &["c++", "list.o", "-o", "list"]);
+    assert_eq!(runs(at, "list"), "2\n");
+    // With cc it is for the user to name, as with clang.
+    assert_eq!(wbuild(at, &["cc", "list.o", "-o", "without"]).status.code(), Some(1));
+    good(at, &["cc", "list.o", "-lstdc++", "-o", "named"]);
+    assert_eq!(runs(at, "named"), "2\n");
+}
+
+#[test]
+fn what_an_object_keeps_alive_is_exported() {
+    let folder = folder();
+    let at = folder.path();
+    write(
+        at,
+        "kept.c",
+        "#include <emscripten.h>\nEMSCRIPTEN_KEEPALIVE int kept(void) { return 7; }\nint main(void) { return 0; }\n",
+    );
+    good(at, &["cc", "-c", "kept.c"]);
+    good(at, &["cc", "kept.o", "-o", "kept"]);
+    assert!(good(at, &["wasm2wat", "kept"]).contains("(export \"kept\""));
+}
+
+#[test]
+fn dependencies_of_a_link_are_named_after_the_program() {
+    let folder = folder();
+    let at = folder.path();
+    good(at, &["cc", "-MMD", "main.c", "twice.c", "-o", "program"]);
+    let text = std::fs::read_to_string(at.join("program.d")).unwrap();
+    assert!(text.starts_with("program: "), "{text}");
+    good(at, &["cc", "-MD", "-MF", "my.d", "-MT", "goal", "main.c", "twice.c", "-o", "program"]);
+    assert!(std::fs::read_to_string(at.join("my.d")).unwrap().starts_with("goal: "));
+    good(at, &["cc", "-MMD", "-c", "main.c", "-o", "main.o"]);
+    assert_eq!(std::fs::read_to_string(at.join("main.d")).unwrap(), "main.o: main.c twice.h\n");
+}
+
+#[test]
+fn words_for_other_machines_are_refused_or_ignored_with_a_note() {
+    let folder = folder();
+    let at = folder.path();
+    let shared = wbuild(at, &["cc", "-shared", "twice.c", "-o", "libtwice.so"]);
+    assert_eq!(shared.status.code(), Some(1));
+    assert!(errors(&shared).contains("linked statically") && !exists(at, "libtwice.so"), "{}", errors(&shared));
+    for (word, note) in [("-pthread", "no threads"), ("-rdynamic", "nothing is loaded")] {
+        let output = wbuild(at, &["cc", word, "hello.c", "-o", "hello"]);
+        assert!(output.status.success() && errors(&output).contains(note), "{}", errors(&output));
+        // A compilation says nothing: build systems take a word that makes noise for one that does not work.
+        let output = wbuild(at, &["cc", word, "-c", "-Werror", "hello.c"]);
+        let quiet = errors(&output).is_empty() || word == "-rdynamic";
+        assert!(quiet, "{}", errors(&output));
+    }
+    good(at, &["cc", "-fPIC", "main.c", "twice.c", "-o", "pic"]);
+    assert_eq!(runs(at, "pic"), "42\n");
+}
+
+#[test]
+fn wbuilds_own_words_are_for_the_link_alone() {
+    let folder = folder();
+    let at = folder.path();
+    write(
+        at,
+        "host.c",
+        "__attribute__((import_module(\"env\"), import_name(\"f\"))) int f(void);\nint main(void) { return f(); }\n",
+    );
+    good(at, &["cc", "--standalone", "--size-limit=1KB", "-sSTACK_SIZE=64KB", "-c", "hello.c"]);
+    let alone = wbuild(at, &["cc", "--standalone", "host.c", "-o", "host"]);
+    assert_eq!(alone.status.code(), Some(1));
+    assert!(errors(&alone).contains("env") && !exists(at, "host"), "{}", errors(&alone));
+    let large = wbuild(at, &["cc", "--size-limit=1KB", "hello.o", "-o", "large"]);
+    assert!(errors(&large).contains("--size-limit allows 1"), "{}", errors(&large));
+    good(at, &["cc", "--preinit=ctors", "-Oz", "hello.c", "-o", "started"]);
+    assert_eq!(wbuild(at, &["run", "started"]).status.code(), Some(3));
+}
+
+#[test]
+fn a_failed_link_says_which_source_wants_what_and_leaves_the_old_program() {
+    let folder = folder();
+    let at = folder.path();
+    good(at, &["cc", "hello.c", "-o", "program"]);
+    let old = std::fs::read(at.join("program")).unwrap();
+    let output = wbuild(at, &["cc", "main.c", "-o", "program"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors(&output).contains("undefined symbol: twice, used by main.c"), "{}", errors(&output));
+    assert_eq!(std::fs::read(at.join("program")).unwrap(), old);
+    let output = wbuild(at, &["cc", "main.c", "absent.o", "-o", "program"]);
+    assert!(errors(&output).contains("absent.o") && output.status.code() == Some(1), "{}", errors(&output));
+}
+
+#[test]
+fn a_launcher_gives_a_program_what_a_native_one_has() {
+    let folder = folder();
+    let at = folder.path();
+    write(
+        at,
+        "see.c",
+        r#"#include <stdio.h>
+#include <stdlib.h>
+int main(int argc, char **argv) {
+    char line[64] = "";
+    printf("%s %d %s\n", argv[0], argc, getenv("SEEN"));
+    for (int n = 1; n < argc; n++) {
+        FILE *file = fopen(argv[n], "r");
+        printf("%s %s", argv[n], file && fgets(line, sizeof line, file) ? line : "absent\n");
+    }
+    FILE *out = fopen("written", "w");
+    fputs("new", out);
+    fclose(out);
+    if (fgets(line, sizeof line, stdin)) printf("in %s", line);
+    return 5;
+}
+"#,
+    );
+    std::fs::create_dir(at.join("sub")).unwrap();
+    write(at, "sub/data", "data\n");
+    good(at, &["cc", "see.c", "-o", "see", "--launcher"]);
+    let absolute = at.join("sub/data").canonicalize().unwrap();
+    let run = |program: &Path, at: &Path| {
+        let mut child = Command::new(program)
+            .args(["sub/data", absolute.to_str().unwrap(), "no"])
+            .current_dir(at)
+            .env("SEEN", "yes")
+            .env("WBUILD", env!("CARGO_BIN_EXE_wbuild"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        use std::io::Write;
+        child.stdin.take().unwrap().write_all(b"line\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let expected = |name: &str| {
+        (Some(5), format!("{name} 4 yes\nsub/data data\n{} data\nno absent\nin line\n", absolute.display()))
+    };
+    assert_eq!(run(Path::new("./see"), at), expected("./see"));
+    assert_eq!(std::fs::read_to_string(at.join("written")).unwrap(), "new");
+    // A launcher is found through a link to it, and by its own name.
+    std::os::unix::fs::symlink("../see", at.join("sub/link")).unwrap();
+    assert_eq!(run(Path::new("sub/link"), at), expected("sub/link"));
+    let output = wbuild(at, &["run", "--inherit", "see"]);
+    assert_eq!(output.status.code(), Some(5), "{}", errors(&output));
+    std::fs::remove_file(at.join("see.wasm")).unwrap();
+    let (status, _) = run(Path::new("./see"), at);
+    assert_eq!(status, Some(1));
+    // What is called x.wasm is the module, also where launchers are on.
+    let output = with(at, &["cc", "hello.c", "-o", "x.wasm"], &[("WBUILD_LAUNCHER", "1")]);
+    assert!(output.status.success() && exists(at, "x.wasm") && !exists(at, "x"));
+    good(at, &["hello.c", "--launcher", "-o", "built"]);
+    assert!(exists(at, "built") && exists(at, "built.wasm"));
+}
+
+#[test]
+fn links_stand_for_the_words_behind_wbuild() {
+    let folder = folder();
+    let at = folder.path();
+    let printed = good(at, &["install-links", "bin"]);
+    assert_eq!(printed.lines().count(), 7);
+    let link = |name: &str, words: &[&str]| {
+        let output = Command::new(at.join("bin").join(name)).args(words).current_dir(at).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", errors(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    link("wbuild-cc", &["-c", "hello.c"]);
+    link("wbuild-ar", &["rcs", "lib.a", "hello.o"]);
+    assert!(link("wbuild-nm", &["lib.a"]).contains("puts"));
+    assert_eq!(link("wbuild-c++", &["-dumpmachine"]), "wasm32-unknown-wasip1\n");
+    good(at, &["install-links", "bin"]);
+    std::fs::remove_file(at.join("bin/wbuild-ar")).unwrap();
+    write(at, "bin/wbuild-ar", "mine");
+    let output = wbuild(at, &["install-links", "bin"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(std::fs::read_to_string(at.join("bin/wbuild-ar")).unwrap(), "mine");
+}
+
+#[test]
+fn tools_give_their_own_status() {
+    let folder = folder();
+    for words in [&["ar", "t", "absent.a"][..], &["nm", "absent.o"], &["objdump", "-d", "hello.c"], &["ar"]] {
+        let output = wbuild(folder.path(), words);
+        assert!(!output.status.success() && !errors(&output).is_empty(), "{words:?}");
+    }
+    assert!(good(folder.path(), &["strip", "--version"]).contains("LLVM"));
+}
+
+#[test]
+fn the_hermetic_compiler_serves_as_well() {
+    let folder = folder();
+    let at = folder.path();
+    let env = &[("WBUILD_COMPILER", "hermetic")];
+    for words in [
+        &["cc", "-c", "-O2", "main.c", "twice.c"][..],
+        &["ar", "rcs", "libtwice.a", "twice.o"],
+        &["cc", "main.o", "libtwice.a", "-o", "program"],
+    ] {
+        let output = with(at, words, env);
+        assert!(output.status.success(), "{words:?}: {}", errors(&output));
+    }
+    assert_eq!(runs(at, "program"), "42\n");
+}
+
+#[test]
+fn make_gets_wbuild_under_whatever_names_it_has_for_compilers() {
+    let folder = folder();
+    let at = folder.path();
+    write(
+        at,
+        "Makefile",
+        "CC = gcc -std=gnu99\nAR = ar rcu\nCXX = g++\nall: program tool\n\
+         libtwice.a: twice.o\n\t$(AR) $@ $^\n\tranlib $@\n\
+         program: main.o libtwice.a\n\t$(CC) -o $@ $^\n\
+         tool: tool.cc\n\t$(CXX) -O1 -o $@ $<\n\
+         check: all\n\ttest `./program` = 42\n\t./tool\n",
+    );
+    write(
+        at,
+        "tool.cc",
+        "#include <string>\n#include <cstdio>\nint main() { puts((std::string(\"to\") + \"ol\").c_str()); }\n",
+    );
+    let printed = good(at, &["make", "-j2", "check"]);
+    assert!(printed.ends_with("tool\n"), "{printed}");
+    assert!(std::fs::read(at.join("program.wasm")).unwrap().starts_with(b"\0asm"));
+    // Nothing is made a second time.
+    assert!(good(at, &["make", "all"]).contains("Nothing to be done"));
+    let failed = wbuild(at, &["make", "no-such-goal"]);
+    assert_eq!(failed.status.code(), Some(2));
+    // Without the wrapper, by what a Makefile usually looks at.
+    good(at, &["make", "--version"]);
+    let env = good(at, &["env"]);
+    let script = format!("{env}\nmake -B program && ./program");
+    let output = Command::new("sh").args(["-c", &script]).current_dir(at).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).ends_with("42\n"), "{}", errors(&output));
+}
+
+#[test]
+fn configure_needs_a_script() {
+    let folder = folder();
+    let output = wbuild(folder.path(), &["configure"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(errors(&output).contains("wbuild configure ./configure"), "{}", errors(&output));
+    let output = wbuild(folder.path(), &["configure", "./absent"]);
+    assert!(errors(&output).contains("absent") && output.status.code() == Some(2), "{}", errors(&output));
+}
+
+#[test]
+fn absolute_paths_leave_no_trace() {
+    let build = |root: &Path| {
+        std::fs::create_dir_all(root.join("src/lib")).unwrap();
+        std::fs::create_dir_all(root.join("include")).unwrap();
+        std::fs::create_dir_all(root.join("build")).unwrap();
+        write(root, "include/where.h", "static const char *header(void) { return __FILE__; }\n");
+        write(
+            root,
+            "src/lib/main.c",
+            "#include <stdio.h>\n#include <where.h>\nint main(void) { printf(\"%s %s %s\\n\", __FILE__, header(), __DATE__); }\n",
+        );
+        let path = |name: &str| root.join(name).to_str().unwrap().to_string();
+        let at = root.join("build");
+        good(
+            &at,
+            &["cc", "-g", "-O1", "-c", &path("src/lib/main.c"), "-o", "main.o", &format!("-I{}", path("include"))],
+        );
+        good(&at, &["cc", "-g", "-O0", "main.o", "-o", "main"]);
+        (std::fs::read(at.join("main.o")).unwrap(), std::fs::read(at.join("main")).unwrap(), runs(&at, "main"))
+    };
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let first = build(&one.path().join("a"));
+    let second = build(&two.path().join("some/where/else entirely"));
+    assert!(first == second, "{} {}", first.2, second.2);
+    assert_eq!(first.2, "src/lib/main.c include/where.h Jan  1 1970\n");
+}
