@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
-use crate::{binaryen, build, cargo, determinism, linker, opt, preinit, run, toolchain, wat};
+use crate::{binaryen, build, cache, cargo, determinism, linker, opt, preinit, run, toolchain, wat};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -30,6 +30,7 @@ enum Subcommand {
     Preinit(preinit::Args),
     Run(run::Args),
     Cargo(cargo::Args),
+    Cache(cache::Args),
     #[command(name = "wat2wasm")]
     Wat2wasm(wat::Assemble),
     #[command(name = "wasm2wat")]
@@ -171,6 +172,7 @@ fn subcommand(words: &[OsString]) -> i32 {
         Subcommand::Cargo(args) => {
             cargo::command(&args, &kept, &Ui::new(Verbosity::Normal)).unwrap_or_else(|e| status(Err(e)))
         }
+        Subcommand::Cache(args) => status(cache::command(&args, &toolchain::Places::of_process())),
         Subcommand::Harden(args) => {
             let ui = Ui::new(args.verbosity());
             status(determinism::harden_command(&args, &ui))

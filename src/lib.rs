@@ -8,6 +8,7 @@ pub mod binaryen;
 pub mod bitcode;
 pub mod build;
 pub mod c;
+pub mod cache;
 pub mod cargo;
 pub mod cli;
 pub mod config;

@@ -7,12 +7,13 @@ use wbuild_passes::snapshot;
 
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
+use crate::cache::{self, Cache};
 use crate::config::{Config, Debug, Level, Work};
 use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
 use crate::preinit;
 use crate::report::{Report, Timing};
-use crate::ui::Ui;
+use crate::ui::{Said, Ui};
 
 /// What the order of stages depends on.
 #[derive(Debug, Clone)]
@@ -147,6 +148,45 @@ pub fn until_imports_remain(stages: &[Stage]) -> usize {
         Some(at) => at + 1,
         None => stages.len().min(1),
     }
+}
+
+/// As [`run`], or what the same stages made of the same module before.
+pub fn cached(
+    what: &str,
+    module: Vec<u8>,
+    stages: &[Stage],
+    options: &Options,
+    cache: &Cache,
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<Vec<u8>> {
+    // Passes alone are done before an answer is read. Initialization sees folders and variables, and a wasm-opt of the
+    // user's may be a script that does.
+    let worth = stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..) | Stage::Harden(..)));
+    let pure = !stages.iter().any(|stage| matches!(stage, Stage::Snapshot(..)))
+        && matches!(options.binaryen, binaryen::Tool::Off | binaryen::Tool::Builtin);
+    let question = cache
+        .question("stages")
+        .filter(|_| worth && pure)
+        .map(|question| question.text(what).text(format!("{stages:?} {options:?}")).bytes(&module).key());
+    let Some(question) = question else { return run(what, module, stages, options, ui, report) };
+    if let Some(parts) = cache.recall(cache::Level::Stages, &question)
+        && let [kept, said, module] = &parts[..]
+        && let (Ok(kept), Ok(said)) = (serde_json::from_slice(kept), serde_json::from_slice::<Vec<Said>>(said))
+    {
+        ui.replay(&said);
+        report.take_kept(kept);
+        return Ok(module.clone());
+    }
+    let (ui, mut branch) = (ui.recording(), report.branch());
+    let module = run(what, module, stages, options, &ui, &mut branch)?;
+    if let Some(kept) = branch.to_keep()
+        && let (Ok(kept), Ok(said)) = (serde_json::to_vec(&kept), serde_json::to_vec(&ui.recorded()))
+    {
+        cache.remember(&question, &[&kept, &said, &module]);
+    }
+    report.take(branch, "");
+    Ok(module)
 }
 
 /// Runs `stages` over a module. `what` names it in messages.
