@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crate::cache::{self, Cache};
+use crate::cache::{self, Cache, Made};
 use crate::config::{Config, Crate, Entry, Malloc, Program, Source, Work};
 use crate::error::{Error, Result};
 use crate::plan::{self, Place, Plan, Variant};
@@ -13,7 +13,7 @@ use crate::report::{Report, Timing};
 use crate::runtime::Runtime;
 use crate::source::Language;
 use crate::toolchain::{self, Places, rust::Library};
-use crate::ui::{Said, Ui, Verbosity};
+use crate::ui::{Ui, Verbosity};
 use crate::{exec, exports, inputs, link, output, pipeline, project, rust, standalone, wasm, wat};
 
 /// Builds. `stdin` is what standard input held, where it is an input.
@@ -88,8 +88,11 @@ fn program_module(
     let start = Instant::now();
     let question = cache.build(config, program, color(), stdin);
     if let Some(parts) = question.and_then(|question| cache.recall_by_files(cache::Level::Build, &question))
-        && let Some(module) = take_kept(&parts, start, ui, report)
+        && let Some(module) = cache::take_module(&parts, ui, report)
     {
+        let name = "taken from the cache".to_string();
+        report.stage(Timing { name, start, before: None, after: Some(module.len()), note: None });
+        report.from_cache();
         return Ok(Some(module));
     }
     let (ui, mut branch) = (&ui.recording(), report.branch());
@@ -103,25 +106,12 @@ fn program_module(
         let linked = linked(config, program, variant, &build, branch)?;
         finish(config, &plan, linked, cache, ui, branch)
     })?;
-    if let (Some(question), Some(files), Some(kept)) = (question, cache.all_read(), branch.to_keep())
-        && let (Ok(kept), Ok(said)) = (serde_json::to_vec(&kept), serde_json::to_vec(&ui.recorded()))
-    {
-        cache.remember_by_files(&question, &files, &[&kept, &said, &module]);
+    if let (Some(question), Some(files)) = (question, cache.all_read()) {
+        let made = Made { module: &module, report: &branch, ui };
+        cache.remember_module(&question, Some(&files), &made, &config.output.display().to_string());
     }
     report.take(branch, "");
     Ok(Some(module))
-}
-
-/// A module that an earlier build made, and what that build said; `None` where the answer is not of this form.
-fn take_kept(parts: &[Vec<u8>], start: Instant, ui: &Ui, report: &mut Report) -> Option<Vec<u8>> {
-    let [kept, said, module] = parts else { return None };
-    let said: Vec<Said> = serde_json::from_slice(said).ok()?;
-    report.take_kept(serde_json::from_slice(kept).ok()?);
-    ui.replay(&said);
-    let name = "taken from the cache".to_string();
-    report.stage(Timing { name, start, before: None, after: Some(module.len()), note: None });
-    report.from_cache();
-    Some(module.clone())
 }
 
 /// Compiles and finishes a crate; `None` under `--dry-run`, when the plan has been printed.

@@ -10,6 +10,7 @@
 mod command;
 mod compile;
 mod depfile;
+mod doubt;
 mod key;
 mod link;
 mod store;
@@ -29,9 +30,10 @@ pub use key::{Dependency, Hasher, Key};
 use store::Store;
 
 use crate::config::{Config, Program};
+use crate::report::Report;
 use crate::settings;
 use crate::toolchain::{self, Places, Tool};
-use crate::ui::Verbosity;
+use crate::ui::{Said, Ui, Verbosity};
 
 /// Bytes of all entries together, where WBUILD_CACHE_SIZE says nothing.
 const LIMIT: u64 = 2 << 30;
@@ -153,8 +155,9 @@ impl Cache {
         if config.preinit.is_some() || config.dry_run {
             return None;
         }
-        // How much is said and where the report goes changes no module.
-        let asked = Config { verbosity: Verbosity::Normal, json: None, notes: Vec::new(), ..config.clone() };
+        // How much is said, and where the module and the report go, changes no module.
+        let (verbosity, output, json, notes) = (Verbosity::Normal, PathBuf::new(), None, Vec::new());
+        let asked = Config { verbosity, output, json, notes, ..config.clone() };
         let mut hasher = self.question("build")?.bytes(&self.tools.get()?.0).text(format!("{asked:?}{color}"));
         hasher = compile::environment(hasher).bytes(stdin);
         for path in config.inputs().into_iter().filter(|path| *path != Path::new("-")) {
@@ -266,6 +269,23 @@ impl Cache {
         }
     }
 
+    /// Keeps a module with what was said and reported while it was made, unless that speaks of `name`, under which the
+    /// same module may be wanted next time, or of something that another run could do otherwise.
+    pub fn remember_module(&self, question: &Key, files: Option<&[Dependency]>, made: &Made, name: &str) {
+        let said = made.ui.recorded();
+        if said.iter().any(|said| said.text().contains(name)) {
+            return;
+        }
+        let Some(kept) = made.report.to_keep() else { return };
+        if let (Ok(kept), Ok(said)) = (serde_json::to_vec(&kept), serde_json::to_vec(&said)) {
+            let parts = [&kept[..], &said, made.module];
+            match files {
+                Some(files) => self.remember_by_files(question, files, &parts),
+                None => self.remember(question, &parts),
+            }
+        }
+    }
+
     fn doubt(&self, why: String) {
         lock(&self.trouble).get_or_insert(why);
     }
@@ -281,6 +301,23 @@ impl Cache {
         let file = append().or_else(|_| store::create(store.folder()).and_then(|()| append()));
         let _ = file.and_then(|mut file| file.write_all(&[letter]));
     }
+}
+
+/// A module that was made just now.
+pub struct Made<'a> {
+    pub module: &'a [u8],
+    pub report: &'a Report,
+    /// [`Ui::recording`] since it was begun.
+    pub ui: &'a Ui,
+}
+
+/// The module of an answer, when what was said and reported with it has been again; `None` if it is of another form.
+pub fn take_module(parts: &[Vec<u8>], ui: &Ui, report: &mut Report) -> Option<Vec<u8>> {
+    let [kept, said, module] = parts else { return None };
+    let said: Vec<Said> = serde_json::from_slice(said).ok()?;
+    report.take_kept(serde_json::from_slice(kept).ok()?);
+    ui.replay(&said);
+    Some(module.clone())
 }
 
 /// Where hits and misses are counted.

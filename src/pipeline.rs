@@ -7,13 +7,13 @@ use wbuild_passes::snapshot;
 
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
-use crate::cache::{self, Cache};
+use crate::cache::{self, Cache, Made};
 use crate::config::{Config, Debug, Level, Work};
 use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
 use crate::preinit;
 use crate::report::{Report, Timing};
-use crate::ui::{Said, Ui};
+use crate::ui::Ui;
 
 /// What the order of stages depends on.
 #[derive(Debug, Clone)]
@@ -165,26 +165,17 @@ pub fn cached(
     let worth = stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..) | Stage::Harden(..)));
     let pure = !stages.iter().any(|stage| matches!(stage, Stage::Snapshot(..)))
         && matches!(options.binaryen, binaryen::Tool::Off | binaryen::Tool::Builtin);
-    let question = cache
-        .question("stages")
-        .filter(|_| worth && pure)
-        .map(|question| question.text(what).text(format!("{stages:?} {options:?}")).bytes(&module).key());
+    let question = cache.question("stages").filter(|_| worth && pure);
     let Some(question) = question else { return run(what, module, stages, options, ui, report) };
+    let question = question.text(format!("{stages:?} {options:?}")).bytes(&module).key();
     if let Some(parts) = cache.recall(cache::Level::Stages, &question)
-        && let [kept, said, module] = &parts[..]
-        && let (Ok(kept), Ok(said)) = (serde_json::from_slice(kept), serde_json::from_slice::<Vec<Said>>(said))
+        && let Some(module) = cache::take_module(&parts, ui, report)
     {
-        ui.replay(&said);
-        report.take_kept(kept);
-        return Ok(module.clone());
+        return Ok(module);
     }
     let (ui, mut branch) = (ui.recording(), report.branch());
     let module = run(what, module, stages, options, &ui, &mut branch)?;
-    if let Some(kept) = branch.to_keep()
-        && let (Ok(kept), Ok(said)) = (serde_json::to_vec(&kept), serde_json::to_vec(&ui.recorded()))
-    {
-        cache.remember(&question, &[&kept, &said, &module]);
-    }
+    cache.remember_module(&question, None, &Made { module: &module, report: &branch, ui: &ui }, what);
     report.take(branch, "");
     Ok(module)
 }

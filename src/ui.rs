@@ -38,6 +38,13 @@ pub enum Said {
     ProgramOutput(String),
 }
 
+impl Said {
+    pub fn text(&self) -> &str {
+        let (Said::Note(text) | Said::Diagnostics(text) | Said::ProgramOutput(text)) = self;
+        text
+    }
+}
+
 impl Ui {
     /// Progress appears on a terminal only, and never under `-q` or `-v`.
     pub fn new(verbosity: Verbosity) -> Ui {

@@ -1,7 +1,7 @@
 //! One source compiled to one object, cached: what may be kept, and which files decide it.
 //!
 //! Not kept, because something else than the words, the environment and the listed files decides or is written:
-//! plugins, precompiled headers, modules, profiles, coverage, split or separate outputs (the list in [`REFUSED`]),
+//! plugins, precompiled headers, modules, profiles, coverage, split or separate outputs ([`doubt::refused`]),
 //! assembly that includes files by itself (`.incbin`), `__DATE__` and its kin where SOURCE_DATE_EPOCH is not set, and
 //! whatever was compiled while one of its files changed.
 //!
@@ -10,12 +10,12 @@
 //! folder that the command line or `CPATH` names, where there is none.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use super::key::Stamp;
-use super::{Cache, Dependency, Hasher, Key, Level, Printed, TICK, depfile};
+use super::{Cache, Dependency, Hasher, Key, Level, Printed, TICK, depfile, doubt};
 use crate::error::Result;
 use crate::output;
 use crate::process::{Command, Limits, Output, Scratch};
@@ -31,74 +31,6 @@ pub struct Compile<'a> {
     pub object: &'a Path,
 }
 
-/// How words begin that make an answer depend on more than is known, or write more than an object.
-const REFUSED: &[&str] = &[
-    "--analyze",
-    "--autocomplete",
-    "--config",
-    "--coverage",
-    "--precompile",
-    "--save-temps",
-    "--serialize-diagnostics",
-    "-###",
-    "-B",
-    "-MJ",
-    "-Wa,",
-    "-Wp,",
-    "-Xassembler",
-    "-Xpreprocessor",
-    "-dependency",
-    "-dumpdir",
-    "-emit-",
-    "-fauto-profile",
-    "-fbuild-session",
-    "-fcrash",
-    "-fcs-profile",
-    "-fdiagnostics-log",
-    "-fdump",
-    "-fembed-offload",
-    "-fexperimental-",
-    "-fmodule",
-    "-fcxx-modules",
-    "-fopenmp",
-    "-foptimization-record",
-    "-fpass-plugin",
-    "-fplugin",
-    "-fprebuilt",
-    "-fproc-stat",
-    "-fprofile-arcs",
-    "-fprofile-generate",
-    "-fprofile-instr-use",
-    "-fprofile-list",
-    "-fprofile-remapping",
-    "-fprofile-sample",
-    "-fprofile-use",
-    "-frandomize-layout",
-    "-frecord",
-    "-fsanitize-",
-    "-fsave-optimization",
-    "-fstack-usage",
-    "-fsyntax-only",
-    "-ftest-coverage",
-    "-fthinlto-index",
-    "-ftime",
-    "-fxray",
-    "-grecord",
-    "-gsplit",
-    "-imultilib",
-    "-include-pch",
-    "-index-",
-    "-ivfsoverlay",
-    "-load",
-    "-save-temps",
-    "-serialize-diagnostics",
-    "-vfsoverlay",
-    "-working-directory",
-    "-wrapper",
-    "@",
-];
-/// Such words as a whole.
-const REFUSED_WORDS: &[&str] = &["-E", "-M", "-MG", "-MM", "-MV", "-S", "-pg", "-v"];
 /// Variables that clang heeds.
 const HEEDED: &[&str] = &[
     "CPATH",
@@ -115,9 +47,6 @@ const HEEDED: &[&str] = &[
     "CLICOLOR_FORCE",
     "TERM",
 ];
-/// Variables that make clang write what nobody knows of.
-const REFUSED_VARIABLES: &[&str] =
-    &["DEPENDENCIES_OUTPUT", "SUNPRO_DEPENDENCIES", "CC_PRINT_HEADERS", "CC_LOG_DIAGNOSTICS", "CC_PRINT_OPTIONS"];
 /// Those that hold folders of headers.
 const SEARCHED: &[&str] = &["CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH"];
 /// Words whose next word is a folder or file to look for headers in.
@@ -130,7 +59,7 @@ impl Cache {
         if !self.is_on() {
             return run();
         }
-        let question = match job.refused() {
+        let question = match doubt::refused(job) {
             None => self.compilation(job),
             Some(why) => {
                 self.unknown(format!("{}: {why}, so it is not kept", job.source.display()));
@@ -213,7 +142,7 @@ impl Cache {
         let standard = (job.source == Path::new("-")).then_some(job.input);
         let assembly = job.language() == Some("assembler");
         if let Some(text) = standard {
-            scan(text, job.has_fixed_date(), assembly, &mut wanted)?;
+            doubt::scan(text, job.has_fixed_date(), assembly, &mut wanted)?;
         }
         for path in &files {
             if standard.is_some() && (path == Path::new("-") || path == Path::new("<stdin>")) {
@@ -225,7 +154,7 @@ impl Cache {
                 return Err(format!("{shown} is as new as the compilation"));
             }
             let text = std::fs::read(path).map_err(|e| format!("{shown}: {e}"))?;
-            scan(&text, job.has_fixed_date(), assembly, &mut wanted).map_err(|why| format!("{shown}: {why}"))?;
+            doubt::scan(&text, job.has_fixed_date(), assembly, &mut wanted).map_err(|why| format!("{shown}: {why}"))?;
             let content = self.content(path).filter(|_| Stamp::of(path).is_ok_and(|after| after == stamp));
             found.push(Dependency {
                 path: path.clone(),
@@ -249,12 +178,12 @@ pub(super) fn environment(hasher: Hasher) -> Hasher {
 const HERE: &str = "-ffile-prefix-map=<here>/=./";
 
 impl Compile<'_> {
-    fn words(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
         self.command.args.iter().map(|word| word.to_str().unwrap_or_default())
     }
 
     /// Where the list of headers goes that the command's own `-MD` or `-MMD` asks for.
-    fn depfile(&self) -> Option<PathBuf> {
+    pub(super) fn depfile(&self) -> Option<PathBuf> {
         self.words().any(|word| word == "-MD" || word == "-MMD").then(|| {
             let mut path = self.object.with_extension("d");
             let mut words = self.words();
@@ -269,33 +198,8 @@ impl Compile<'_> {
         })
     }
 
-    /// Why nothing can be kept of it.
-    fn refused(&self) -> Option<String> {
-        if let Some(name) = REFUSED_VARIABLES.iter().find(|name| std::env::var_os(name).is_some()) {
-            return Some(format!("{name} is set"));
-        }
-        if self.command.args.iter().any(|word| word.to_str().is_none_or(|word| word == "--")) {
-            return Some("it is not plain words".to_string());
-        }
-        if self.depfile().is_some_and(|path| path == Path::new("-")) {
-            return Some("its list of headers is printed".to_string());
-        }
-        let mut before = "";
-        for word in self.words() {
-            let begins = REFUSED.iter().any(|refused| word.starts_with(refused));
-            let file = word.split_once('=').is_some_and(|(option, value)| {
-                before == "-mllvm" && (option.contains("file") || Path::new(value).is_file())
-            });
-            if REFUSED_WORDS.contains(&word) || begins || file {
-                return Some(format!("{word} is given"));
-            }
-            before = word;
-        }
-        self.language().is_none().then(|| "its language has no list of headers".to_string())
-    }
-
     /// What it is, as far as lists of headers go: `c` for whatever is preprocessed.
-    fn language(&self) -> Option<&'static str> {
+    pub(super) fn language(&self) -> Option<&'static str> {
         let mut forced = None;
         let mut words = self.words();
         while let Some(word) = words.next() {
@@ -454,32 +358,37 @@ impl List {
     }
 }
 
-/// Looks for what makes a file mean more than it says; adds what its `__has_include` asks for.
-fn scan(text: &[u8], fixed: bool, assembly: bool, wanted: &mut BTreeSet<PathBuf>) -> Result<(), String> {
-    let has = |needle: &str| memchr::memmem::find(text, needle.as_bytes()).is_some();
-    if has(".incbin") || (assembly && has(".include")) {
-        return Err("it includes files by the assembler".to_string());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job<'a>(command: &'a Command) -> Compile<'a> {
+        Compile { command, source: Path::new("a.c"), input: &[], object: Path::new("out/a.o") }
     }
-    if !fixed && ["__DATE__", "__TIME__", "__TIMESTAMP__"].iter().any(|name| has(name)) {
-        return Err("it depends on the time".to_string());
+
+    fn command(words: &str) -> Command {
+        let mut command = Command::new("clang");
+        command.args(words.split(' '));
+        command
     }
-    for name in ["__has_include", "__has_embed"] {
-        for at in memchr::memmem::find_iter(text, name.as_bytes()) {
-            let rest = &text[at + name.len()..];
-            let rest = rest.strip_prefix(b"_next").unwrap_or(rest).trim_ascii_start();
-            let Some(rest) = rest.strip_prefix(b"(").map(<[u8]>::trim_ascii_start) else { continue };
-            let close = match rest.first() {
-                Some(b'<') => b'>',
-                Some(b'"') => b'"',
-                _ => continue,
-            };
-            if let Some(end) = rest.iter().skip(1).position(|&byte| byte == close || byte == b'\n') {
-                let path = Path::new(OsStr::new(std::str::from_utf8(&rest[1..=end]).unwrap_or_default()));
-                if path.is_relative() && path != Path::new("") {
-                    wanted.insert(path.to_path_buf());
-                }
-            }
-        }
+
+    #[test]
+    fn the_list_of_headers_goes_where_clang_would_write_it() {
+        let list = |words: &str| job(&command(words)).depfile();
+        assert_eq!(list("-c a.c -o out/a.o"), None);
+        assert_eq!(list("-c a.c -o out/a.o -MF x.d"), None);
+        assert_eq!(list("-c a.c -o out/a.o -MD"), Some("out/a.d".into()));
+        assert_eq!(list("-MMD -MF x.d -c a.c -o out/a.o"), Some("x.d".into()));
+        assert_eq!(list("-MMD -MFx.d -MFy.d -c a.c -o out/a.o"), Some("y.d".into()));
     }
-    Ok(())
+
+    #[test]
+    fn where_the_object_goes_matters_only_where_the_list_names_it() {
+        let neutral = |words: &str| job(&command(words)).neutral(Path::new("/here"));
+        let named = |words: &str| neutral(words).iter().any(|word| word == "<object>");
+        assert!(named("-c a.c -o out/a.o") && named("-c a.c -oout/a.o") && named("-c a.c -o out/a.o -MD -MT x"));
+        assert!(!named("-c a.c -o out/a.o -MD"));
+        assert!(neutral("-ffile-prefix-map=/here/=./").iter().any(|word| word == HERE));
+        assert!(!neutral("-ffile-prefix-map=/there/=./").iter().any(|word| word == HERE));
+    }
 }

@@ -83,7 +83,7 @@ impl Runtime {
 
     /// As [`Runtime::ensure`]; where the cache cannot hold it, it is made in a folder of this build's own.
     pub fn ensure_or_in(self, scratch: &Path, toolchain: &Toolchain) -> Result<Runtime> {
-        if self.folder.is_absolute() && self.ensure(toolchain).is_ok() {
+        if self.ensure(toolchain).is_ok() {
             return Ok(self);
         }
         let own = Runtime::of(scratch.join("runtime"), self.sources, self.target);
@@ -92,6 +92,9 @@ impl Runtime {
 
     /// Makes it, unless it is there undamaged: whole or not at all, also when two builds do so at once.
     pub fn ensure(&self, toolchain: &Toolchain) -> Result<()> {
+        if !self.folder.is_absolute() {
+            return Err(Error::build("no folder to keep wbuild's runtime in").help("set WBUILD_CACHE to a folder"));
+        }
         if self.is_whole() {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 mod binaryen;
 mod build;
+mod cache;
 mod cli;
 mod determinism;
 mod hardened;
