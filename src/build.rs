@@ -39,15 +39,14 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
             None => return Ok(()),
         },
         Work::Module(path, language) => {
-            let plan = plan::of_module(config);
             if config.dry_run {
-                return print(&plan, Path::new(""));
+                return print(&plan::of_module(config), Path::new(""));
             }
             let bytes = match path == Path::new("-") {
                 true => stdin,
                 false => output::read(path)?,
             };
-            lone_module(config, path, *language, bytes, &plan, cache, ui, &mut report)?
+            lone_module(config, path, *language, bytes, cache, ui, &mut report)?
         }
     };
     ui.clear();
@@ -251,7 +250,6 @@ fn lone_module(
     path: &Path,
     language: Language,
     bytes: Vec<u8>,
-    plan: &Plan,
     cache: &Cache,
     ui: &Ui,
     report: &mut Report,
@@ -267,7 +265,8 @@ fn lone_module(
     if config.standalone {
         standalone::check(&name, &module, config)?;
     }
-    pipeline::cached(&name, module, &plan.stages, &pipeline::Options::of(config), cache, ui, report)
+    let options = pipeline::Options::of(config);
+    pipeline::cached(&name, module, &pipeline::stages(&options), &options, cache, ui, report)
 }
 
 fn print(plan: &Plan, scratch: &Path) -> Result<()> {

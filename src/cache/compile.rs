@@ -293,7 +293,7 @@ impl Compile<'_> {
             };
             folders.insert(PathBuf::from(folder));
         }
-        for value in SEARCHED.iter().filter_map(|name| std::env::var_os(name)) {
+        for value in SEARCHED.iter().filter_map(std::env::var_os) {
             folders.extend(std::env::split_paths(&value));
         }
         let mut names = wanted;

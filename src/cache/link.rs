@@ -71,7 +71,7 @@ impl Cache {
         let mut hasher = self.question("link")?.bytes(&self.tools.get()?.0).text(&command.program);
         let mut lasting = Vec::new();
         let words = &command.args;
-        if words.iter().any(|word| is_refused(word)) {
+        if words.iter().any(is_refused) {
             return None;
         }
         let folders = library_folders(words);

@@ -271,7 +271,8 @@ fn a_damaged_cache_is_built_around() {
         seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (seed >> 33) as usize % below.max(1)
     };
-    let damages: [(&str, &dyn Fn(&Path, usize)); 4] = [
+    type Damage<'a> = &'a dyn Fn(&Path, usize);
+    let damages: [(&str, Damage); 4] = [
         ("a bit", &|path, at| {
             let mut bytes = std::fs::read(path).unwrap();
             let at = at % bytes.len().max(1);

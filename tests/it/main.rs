@@ -3,6 +3,7 @@
 mod binaryen;
 mod build;
 mod cache;
+mod cache_objects;
 mod cli;
 mod determinism;
 mod hardened;
