@@ -107,6 +107,7 @@ impl Report {
     /// Takes over what a branch saw, under its name.
     pub fn take(&mut self, branch: Report, name: &str) {
         self.not_reproducible.extend(branch.not_reproducible);
+        self.kept = branch.kept.or(self.kept.take());
         // The last is the one that was kept, or as good: all of them were hardened, or none.
         self.hardened |= branch.hardened;
         self.hardening = branch.hardening.or(self.hardening.take());

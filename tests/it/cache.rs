@@ -134,6 +134,26 @@ fn a_warm_build_gives_the_same_bytes_and_warnings_and_starts_no_tool() {
 }
 
 #[test]
+fn the_report_of_a_warm_build_says_what_that_of_the_cold_one_said() {
+    let place = Place::new();
+    let report = |cached: bool| -> Value {
+        assert_eq!(place.build(&["main.c", "-Oz"]).1, cached);
+        serde_json::from_slice(&std::fs::read(place.path("work/out.json")).unwrap()).unwrap()
+    };
+    let (cold, warm) = (report(false), report(true));
+    for field in ["size", "sha256", "kept", "hardened", "hardening", "tools", "target", "level", "not_reproducible"] {
+        assert_eq!(cold[field], warm[field], "{field}");
+    }
+    assert!(cold["kept"].is_string() && cold["hardened"] == true);
+    let names = |report: &Value| -> Vec<String> {
+        report["stages"].as_array().unwrap().iter().map(|stage| stage["name"].to_string()).collect()
+    };
+    let mut expected = names(&cold);
+    expected.push("\"taken from the cache\"".to_string());
+    assert_eq!(names(&warm), expected);
+}
+
+#[test]
 fn whatever_changes_is_built_anew() {
     let place = Place::new();
     place.write("work/inc/empty", "");
