@@ -82,6 +82,8 @@ pub struct Cache {
     own: Option<Key>,
     /// The compiler and linker that commands start.
     tools: OnceLock<Key>,
+    /// Where they are: what is known by its hash need not be read as the input of a command.
+    programs: OnceLock<Vec<PathBuf>>,
     /// Contents of files that were read, as long as they look the same.
     contents: Mutex<HashMap<PathBuf, (Stamp, Key)>>,
     reads: Mutex<Reads>,
@@ -137,6 +139,7 @@ impl Cache {
             libraries(&tool.path).iter().fold(hasher, Hasher::text)
         });
         let _ = self.tools.set(hasher.key());
+        let _ = self.programs.set(tools.iter().map(|tool| tool.path.clone()).collect());
     }
 
     /// What went wrong or was in doubt, for `-v`.

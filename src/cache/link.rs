@@ -96,7 +96,8 @@ impl Cache {
         }
         let mut hasher = hasher.text(text);
         for path in [Some(path), text.split_once('=').map(|(_, value)| Path::new(value))].into_iter().flatten() {
-            if path.is_file() {
+            let known = self.programs.get().is_some_and(|programs| programs.iter().any(|program| program == path));
+            if !known && path.is_file() {
                 hasher = self.file(hasher, path.to_path_buf(), lasting)?;
             }
         }
