@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::args::{self, Dialect, Group, Own, Token};
 use crate::build;
 use crate::c;
+use crate::cache::{self, Cache};
 use crate::config::{Config, Program, Work};
 use crate::error::{Error, Result};
 use crate::explain::Names;
@@ -40,9 +41,13 @@ pub fn main(driver: Driver, words: &[OsString]) -> i32 {
     })
 }
 
-/// Whether clang alone answers these words.
+/// Whether clang alone answers these words, and nothing is looked for in the cache.
 pub fn only_compiles(words: &[OsString]) -> bool {
-    args::groups(words, Dialect::Cc).is_ok_and(|groups| !links(&groups))
+    let cached = |group: &Group| group.words[0] == "-c";
+    let off = |group: &Group| group.words[0] == "--no-cache";
+    args::groups(words, Dialect::Cc).is_ok_and(|groups| {
+        !links(&groups) && (cache::is_off(&places()) || groups.iter().any(off) || !groups.iter().any(cached))
+    })
 }
 
 fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
@@ -60,13 +65,15 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     let Work::Program(program) = &config.work else { return Err(Error::internal("cc links no program")) };
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
     let runtime = Runtime::locate(&places(), &toolchain, config.target)?;
-    runtime.ensure(&toolchain)?;
+    let scratch = Scratch::new()?;
+    let runtime = runtime.ensure_or_in(scratch.path(), &toolchain)?;
     let place = Place::here(PathBuf::new(), runtime)?;
-    let cc = Cc { driver, groups: &groups, config: &config, program, toolchain: &toolchain, place: &place };
+    let cache = &Cache::open(&places(), config.cache);
+    cache.uses(&toolchain.identity);
+    let cc = Cc { driver, groups: &groups, config: &config, program, toolchain: &toolchain, place: &place, cache };
     if !links {
         return cc.compile_only();
     }
-    let scratch = Scratch::new()?;
     let (mut linked, mut compiled) = (Vec::new(), Names::new());
     for token in tokens {
         linked.push(match source_of(&token) {
@@ -106,6 +113,7 @@ struct Cc<'a> {
     program: &'a Program,
     toolchain: &'a Toolchain,
     place: &'a Place,
+    cache: &'a Cache,
 }
 
 impl Cc<'_> {
@@ -156,6 +164,9 @@ impl Cc<'_> {
     fn compile_only(&self) -> Result<i32> {
         let is_input = |group: &Group| matches!(group.tokens[..], [Token::Input { .. }]);
         let inputs = self.groups.iter().filter(|group| is_input(group)).count();
+        if let (true, Some((source, object))) = (self.cache.is_on(), self.lone_compilation()) {
+            return self.cached(&mut self.compiler(self.user_words(|_| true)), source, &object);
+        }
         if inputs < 2 || !self.toolchain.hermetic {
             return self.run(&self.compiler(self.user_words(|_| true)), Command::become_it);
         }
@@ -178,7 +189,43 @@ impl Cc<'_> {
         command.args(self.dependencies()).arg("-Qunused-arguments").arg("-c");
         command.args(language.map(|language| format!("-x{language}")));
         command.arg(source).arg("-o").arg(object);
-        self.run(&command, Command::pass_through)
+        self.cached(&mut command, source, object)
+    }
+
+    /// The source and the object of `-c` with one source.
+    fn lone_compilation(&self) -> Option<(&Path, PathBuf)> {
+        let mut sources = self.groups.iter().flat_map(|group| &group.tokens).filter_map(source_of);
+        let (source, _) = sources.next()?;
+        let stops = self.groups.iter().filter(|group| stops_before_the_link(group));
+        let only_c = stops.flat_map(|group| &group.words).all(|word| word == "-c");
+        if sources.next().is_some() || !only_c || source == Path::new("-") {
+            return None;
+        }
+        let named = self.groups.iter().flat_map(|group| &group.tokens).filter_map(|token| match token {
+            Token::Output(path) => Some(path.clone()),
+            _ => None,
+        });
+        Some((
+            source,
+            named.last().unwrap_or_else(|| Path::new(source.file_name().unwrap_or_default()).with_extension("o")),
+        ))
+    }
+
+    /// Compiles, or takes what the same compilation gave before.
+    fn cached(&self, command: &mut Command, source: &Path, object: &Path) -> Result<i32> {
+        if self.config.dry_run || source == Path::new("-") || !self.cache.is_on() {
+            return self.run(command, Command::pass_through);
+        }
+        let ui = Ui::plain(self.config.verbosity);
+        // Its messages go through our hands, and are coloured as if they did not.
+        let by_user = |group: &Group| group.words[0].to_string_lossy().contains("-diagnostics");
+        if self.place.color && !self.groups.iter().any(by_user) {
+            command.args.insert(0, "-fcolor-diagnostics".into());
+        }
+        let output = self.cache.compile(&cache::Compile { command, source, input: &[], object })?;
+        output::write(Path::new("-"), &output.stdout)?;
+        ui.diagnostics(&output.stderr);
+        Ok(output.status.code().unwrap_or(1))
     }
 
     /// Runs a command in one of the ways, or prints it under `--dry-run`.

@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
 use crate::wrap::{self, System};
-use crate::{binaryen, binutils, build, cargo, cc, determinism, linker, links, opt, preinit, run, toolchain, wat};
+use crate::{
+    binaryen, binutils, build, cache, cargo, cc, determinism, linker, links, opt, preinit, run, toolchain, wat,
+};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -60,6 +62,7 @@ enum Subcommand {
     /// Print what `wbuild make` sets, for a shell: eval "$(wbuild env)"
     Env,
     InstallLinks(links::Args),
+    Cache(cache::Args),
     #[command(name = "wat2wasm")]
     Wat2wasm(wat::Assemble),
     #[command(name = "wasm2wat")]
@@ -244,6 +247,7 @@ fn subcommand(words: &[OsString]) -> i32 {
         Subcommand::Cargo(args) => {
             cargo::command(&args, &kept, &Ui::new(Verbosity::Normal)).unwrap_or_else(|e| status(Err(e)))
         }
+        Subcommand::Cache(args) => status(cache::command(&args, &toolchain::Places::of_process())),
         Subcommand::Harden(args) => {
             let ui = Ui::new(args.verbosity());
             status(determinism::harden_command(&args, &ui))

@@ -7,6 +7,7 @@ use wbuild_targets::Target;
 
 use crate::args::{self, Dialect, Token};
 use crate::binaryen;
+use crate::cache;
 use crate::cargo::Profile;
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
@@ -113,6 +114,8 @@ pub struct Config {
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
     pub verify_each: bool,
+    /// Whether earlier results may be taken, and this one kept.
+    pub cache: cache::Use,
     pub dry_run: bool,
     pub verbosity: Verbosity,
     /// Where the report goes.

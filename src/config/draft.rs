@@ -11,6 +11,7 @@ use super::{
 };
 use crate::args::{Dialect, Own, Token};
 use crate::binaryen;
+use crate::cache;
 use crate::cargo::Profile;
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
@@ -82,6 +83,7 @@ pub(super) struct Draft {
     js_boundary: bool,
     binaryen: binaryen::Tool,
     verify_each: bool,
+    cache: cache::Use,
     dry_run: bool,
     verbosity: Verbosity,
     json: Option<PathBuf>,
@@ -224,6 +226,7 @@ impl Draft {
                 )?;
             }
             Own::DryRun => self.dry_run = true,
+            Own::NoCache => self.cache = cache::Use::Off,
             Own::Edition => self.edition = Some(value),
             Own::Exceptions => {
                 let forms = [("wasm", Setjmp::Wasm), ("wasm-legacy", Setjmp::WasmLegacy), ("none", Setjmp::Lowered)];
@@ -351,6 +354,7 @@ impl Draft {
             preinit,
             hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
+            cache: self.cache,
             dry_run: self.dry_run,
             verbosity: self.verbosity,
             json: self.json,

@@ -10,9 +10,13 @@ use super::{
     COMPILE_ARGS, COMPILE_SMALL_ARGS, FILES, HEADERS, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE,
     PREINIT_SOURCE, SJLJ_SOURCE,
 };
+use crate::cache::Key;
 use crate::error::{Error, Result};
 use crate::process::Limits;
 use crate::toolchain::{Places, Toolchain};
+
+/// The hashes of all files, beside them.
+const SUMS: &str = "sums";
 
 /// The runtime as a build uses it. The default is none, for a build without C.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,9 +61,14 @@ impl Runtime {
             add(&tool.sha256);
         }
         let key = hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect::<String>();
-        let folder = places.cache()?.join("runtime").join(key);
+        // Without a folder for caches it can still be made for one build.
+        let folder = places.cache().unwrap_or_default().join("runtime").join(key);
+        Ok(Runtime::of(folder, sources, target.name))
+    }
+
+    fn of(folder: PathBuf, sources: Vec<(&'static str, &'static str)>, target: &'static str) -> Runtime {
         let object = |source: &str| sources.iter().find(|(s, _)| *s == source).map(|(_, object)| folder.join(object));
-        Ok(Runtime {
+        Runtime {
             include: folder.join(INCLUDE),
             headers: folder.join(HEADERS),
             sjlj: object(SJLJ_SOURCE).unwrap_or_default(),
@@ -68,13 +77,25 @@ impl Runtime {
             malloc: object(MALLOC_SOURCE).map(|object| object.with_file_name(format!("lib{MALLOC_LIBRARY}.a"))),
             folder: folder.clone(),
             sources,
-            target: target.name,
-        })
+            target,
+        }
     }
 
-    /// Makes it, unless it is there: whole or not at all, also when two builds do so at once.
+    /// As [`Runtime::ensure`]; where the cache cannot hold it, it is made in a folder of this build's own.
+    pub fn ensure_or_in(self, scratch: &Path, toolchain: &Toolchain) -> Result<Runtime> {
+        if self.ensure(toolchain).is_ok() {
+            return Ok(self);
+        }
+        let own = Runtime::of(scratch.join("runtime"), self.sources, self.target);
+        own.ensure(toolchain).map(|()| own)
+    }
+
+    /// Makes it, unless it is there undamaged: whole or not at all, also when two builds do so at once.
     pub fn ensure(&self, toolchain: &Toolchain) -> Result<()> {
-        if self.folder.is_dir() {
+        if !self.folder.is_absolute() {
+            return Err(Error::build("no folder to keep wbuild's runtime in").help("set WBUILD_CACHE to a folder"));
+        }
+        if self.is_whole() {
             return Ok(());
         }
         let parent = self.folder.parent().unwrap_or(&self.folder);
@@ -91,9 +112,38 @@ impl Runtime {
         made?;
         match fs::rename(new.path(), &self.folder) {
             // Another build was faster, with the same result.
-            Err(_) if self.folder.is_dir() => Ok(()),
+            Err(_) if self.is_whole() => Ok(()),
+            // What is damaged is repaired file by file, because others may be reading the rest.
+            Err(_) if self.folder.is_dir() => self.repair(new.path()).map_err(fail),
             other => other.map_err(fail),
         }
+    }
+
+    /// Every file that is part of it, from its folder.
+    fn files(&self) -> Vec<PathBuf> {
+        let objects = self.sources.iter().map(|(_, object)| PathBuf::from(object));
+        let library = self.malloc.iter().filter_map(|path| path.file_name()).map(PathBuf::from);
+        FILES.iter().map(|file| PathBuf::from(file.path)).chain(objects).chain(library).collect()
+    }
+
+    /// Whether all files are there and hold what they held when they were made.
+    fn is_whole(&self) -> bool {
+        fs::read_to_string(self.folder.join(SUMS))
+            .is_ok_and(|sums| self.sums(&self.folder).is_ok_and(|now| now == sums))
+    }
+
+    fn sums(&self, folder: &Path) -> std::io::Result<String> {
+        let line = |file: &PathBuf| Ok(format!("{} {}\n", Key::of(&fs::read(folder.join(file))?), file.display()));
+        self.files().iter().map(line).collect()
+    }
+
+    fn repair(&self, new: &Path) -> std::io::Result<()> {
+        for file in self.files().iter().map(PathBuf::as_path).chain([Path::new(SUMS)]) {
+            let place = self.folder.join(file);
+            fs::create_dir_all(place.parent().unwrap_or(&self.folder))?;
+            fs::rename(new.join(file), place)?;
+        }
+        Ok(())
     }
 
     fn make(&self, toolchain: &Toolchain, into: &Path, fail: &dyn Fn(std::io::Error) -> Error) -> Result<()> {
@@ -121,7 +171,7 @@ impl Runtime {
             let object = fs::read(into.join("malloc.o")).map_err(fail)?;
             fs::write(into.join(name), archive("malloc.o", &object)).map_err(fail)?;
         }
-        Ok(())
+        self.sums(into).and_then(|sums| fs::write(into.join(SUMS), sums)).map_err(fail)
     }
 }
 

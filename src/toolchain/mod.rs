@@ -144,6 +144,11 @@ pub fn find_in(places: &Places, request: &Request, target: &Target) -> Result<To
     }
 }
 
+/// SHA-256 of a file in hex, remembered for as long as the file looks the same.
+pub fn sha256(places: &Places, path: &Path) -> Result<String> {
+    Memory::open(places.cache().ok().as_deref()).sha256(path)
+}
+
 impl Choice {
     /// Reads `auto`, `native` or `hermetic`.
     pub fn named(name: &str) -> Result<Choice> {

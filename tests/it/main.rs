@@ -2,6 +2,8 @@
 
 mod binaryen;
 mod build;
+mod cache;
+mod cache_objects;
 mod cc;
 mod cli;
 mod determinism;
