@@ -32,7 +32,6 @@ pub struct Runtime {
     folder: PathBuf,
     /// The sources, and the object that each becomes.
     sources: Vec<(&'static str, &'static str)>,
-    target: &'static str,
 }
 
 impl Runtime {
@@ -52,7 +51,8 @@ impl Runtime {
             add(file.path);
             add(file.text);
         }
-        for tool in toolchain.identity.iter().filter(|t| t.name == "clang") {
+        // The compiler comes first.
+        for tool in toolchain.identity.iter().take(1) {
             add(&tool.version);
             add(&tool.sha256);
         }
@@ -68,7 +68,6 @@ impl Runtime {
             malloc: object(MALLOC_SOURCE).map(|object| object.with_file_name(format!("lib{MALLOC_LIBRARY}.a"))),
             folder: folder.clone(),
             sources,
-            target: target.name,
         })
     }
 
@@ -103,9 +102,9 @@ impl Runtime {
             fs::write(&path, file.text).map_err(fail)?;
         }
         for (source, object) in &self.sources {
-            let mut command = Toolchain::command(&toolchain.clang);
+            let mut command = toolchain.compiler(false);
             let args = if *source == MALLOC_SOURCE { COMPILE_SMALL_ARGS } else { COMPILE_ARGS };
-            command.arg(format!("--target={}", self.target)).arg("-nostdlibinc").args(args);
+            command.args(&toolchain.compile_args).arg("-nostdlibinc").args(args);
             command.arg("-c").arg(into.join(source)).arg("-o").arg(into.join(object));
             let out = command.run(Limits::default())?;
             if !out.status.success() {
