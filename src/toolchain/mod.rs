@@ -151,12 +151,8 @@ pub fn find_in(places: &Places, request: &Request, target: &Target) -> Result<To
 }
 
 /// What `--compiler` takes.
-pub const CHOICES: &[(&str, Choice)] = &[
-    ("auto", Choice::Auto),
-    ("native", Choice::Native),
-    ("hermetic", Choice::Hermetic),
-    ("zig", Choice::Zig),
-];
+pub const CHOICES: &[(&str, Choice)] =
+    &[("auto", Choice::Auto), ("native", Choice::Native), ("hermetic", Choice::Hermetic), ("zig", Choice::Zig)];
 
 impl Choice {
     /// Reads one of [`CHOICES`].

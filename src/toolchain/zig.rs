@@ -62,6 +62,11 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
         "-fno-sanitize=undefined".to_string(),
         "-Wno-date-time".to_string(),
     ];
+    if target.has_libc {
+        // zig's headers come before any that -isystem names, and its setjmp.h asks for this. How setjmp is compiled, and
+        // that it needs no wasm exceptions, is said by other words.
+        compile_args.push("-D__wasm_exception_handling__".to_string());
+    }
     compile_args.extend(library.map(|library| map("/wbuild/zig", Path::new(&library))));
     let mut found = Toolchain {
         clang: vec![path.clone(), "cc".into()],

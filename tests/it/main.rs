@@ -3,6 +3,7 @@
 mod binaryen;
 mod build;
 mod cli;
+mod compilers;
 mod determinism;
 mod hardened;
 mod malloc;
