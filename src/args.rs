@@ -619,7 +619,7 @@ fn expand(args: &[OsString], depth: usize, dialect: Dialect) -> Result<Vec<OsStr
 }
 
 /// Splits as GNU tools do: white space separates, both quotes and the backslash protect.
-fn split(text: &str) -> Vec<String> {
+pub(crate) fn split(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

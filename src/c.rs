@@ -21,8 +21,7 @@ pub struct Job<'a> {
 
 /// The command that compiles `job`.
 pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolchain, place: &Place) -> Command {
-    let words = if job.language.is_cxx() { &toolchain.clangxx } else { &toolchain.clang };
-    let mut command = Toolchain::command(words);
+    let mut command = toolchain.compiler(job.language.is_cxx());
     if !place.epoch {
         // The same input gives the same bytes: __DATE__ and __TIME__ follow this, not the clock.
         command.env.push(("SOURCE_DATE_EPOCH".into(), "0".into()));

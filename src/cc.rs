@@ -119,10 +119,7 @@ struct Cc<'a> {
 impl Cc<'_> {
     /// clang with what it must be told before `words`.
     fn compiler(&self, words: Vec<OsString>) -> Command {
-        let mut command = Toolchain::command(match self.driver {
-            Driver::C => &self.toolchain.clang,
-            Driver::Cxx => &self.toolchain.clangxx,
-        });
+        let mut command = self.toolchain.compiler(self.driver == Driver::Cxx);
         if !self.place.epoch {
             command.env.push(("SOURCE_DATE_EPOCH".into(), "0".into()));
         }

@@ -218,13 +218,7 @@ impl Draft {
             Own::Lib => self.pick = Pick::Lib,
             Own::Binaryen => self.binaryen = value.parse().unwrap_or_default(),
             Own::Clang => self.toolchain.clang = Some(value.into()),
-            Own::Compiler => {
-                self.toolchain.choice = choose(
-                    "--compiler",
-                    &value,
-                    &[("auto", Choice::Auto), ("native", Choice::Native), ("hermetic", Choice::Hermetic)],
-                )?;
-            }
+            Own::Compiler => self.toolchain.choice = Choice::named(&value)?,
             Own::DryRun => self.dry_run = true,
             Own::NoCache => self.cache = cache::Use::Off,
             Own::Edition => self.edition = Some(value),

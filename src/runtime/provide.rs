@@ -36,7 +36,6 @@ pub struct Runtime {
     folder: PathBuf,
     /// The sources, and the object that each becomes.
     sources: Vec<(&'static str, &'static str)>,
-    target: &'static str,
 }
 
 impl Runtime {
@@ -56,17 +55,18 @@ impl Runtime {
             add(file.path);
             add(file.text);
         }
-        for tool in toolchain.identity.iter().filter(|t| t.name == "clang") {
+        // The compiler comes first.
+        for tool in toolchain.identity.iter().take(1) {
             add(&tool.version);
             add(&tool.sha256);
         }
         let key = hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect::<String>();
         // Without a folder for caches it can still be made for one build.
         let folder = places.cache().unwrap_or_default().join("runtime").join(key);
-        Ok(Runtime::of(folder, sources, target.name))
+        Ok(Runtime::of(folder, sources))
     }
 
-    fn of(folder: PathBuf, sources: Vec<(&'static str, &'static str)>, target: &'static str) -> Runtime {
+    fn of(folder: PathBuf, sources: Vec<(&'static str, &'static str)>) -> Runtime {
         let object = |source: &str| sources.iter().find(|(s, _)| *s == source).map(|(_, object)| folder.join(object));
         Runtime {
             include: folder.join(INCLUDE),
@@ -77,7 +77,6 @@ impl Runtime {
             malloc: object(MALLOC_SOURCE).map(|object| object.with_file_name(format!("lib{MALLOC_LIBRARY}.a"))),
             folder: folder.clone(),
             sources,
-            target,
         }
     }
 
@@ -86,7 +85,7 @@ impl Runtime {
         if self.ensure(toolchain).is_ok() {
             return Ok(self);
         }
-        let own = Runtime::of(scratch.join("runtime"), self.sources, self.target);
+        let own = Runtime::of(scratch.join("runtime"), self.sources);
         own.ensure(toolchain).map(|()| own)
     }
 
@@ -153,9 +152,9 @@ impl Runtime {
             fs::write(&path, file.text).map_err(fail)?;
         }
         for (source, object) in &self.sources {
-            let mut command = Toolchain::command(&toolchain.clang);
+            let mut command = toolchain.compiler(false);
             let args = if *source == MALLOC_SOURCE { COMPILE_SMALL_ARGS } else { COMPILE_ARGS };
-            command.arg(format!("--target={}", self.target)).arg("-nostdlibinc").args(args);
+            command.args(&toolchain.compile_args).arg("-nostdlibinc").args(args);
             command.arg("-c").arg(into.join(source)).arg("-o").arg(into.join(object));
             let out = command.run(Limits::default())?;
             if !out.status.success() {

@@ -6,6 +6,7 @@ mod cache;
 mod cache_objects;
 mod cc;
 mod cli;
+mod compilers;
 mod determinism;
 mod hardened;
 mod malloc;

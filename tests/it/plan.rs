@@ -56,6 +56,7 @@ fn toolchain() -> Toolchain {
         llvm_major: 22,
         compile_args: vec!["--target=wasm32-wasip1".into(), "--sysroot=/sysroot".into()],
         library_dirs: vec!["/sysroot/lib".into()],
+        env: Vec::new(),
         crt_command: Some("/sysroot/lib/crt1-command.o".into()),
         crt_reactor: Some("/sysroot/lib/crt1-reactor.o".into()),
         builtins: Some("/sysroot/lib/builtins.a".into()),

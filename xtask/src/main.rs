@@ -61,7 +61,8 @@ fn main() -> ExitCode {
 }
 
 fn test(rest: &[OsString]) -> Result<()> {
-    setup::everything(Extent::Tests)?;
+    let machine = setup::everything(Extent::Tests)?;
+    setup::zig(&machine)?;
     setup::debian_sysroot()?;
     setup::rust_library()?;
     shell::run(setup::cargo("test").arg("--workspace").args(rest))

@@ -75,6 +75,18 @@ pub fn rust_library() -> Result<()> {
     ])
 }
 
+/// zig, for the tests of `--compiler=zig`: Python's package of it, in a folder of its own.
+pub fn zig(machine: &Machine) -> Result<()> {
+    let folder = machine.target.join("ziglang");
+    if folder.join("ziglang/zig").is_file() {
+        return Ok(());
+    }
+    packages(&[Program { name: "pip3", package: "python3-pip" }])?;
+    shell::run(
+        Command::new("python3").args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).arg("ziglang"),
+    )
+}
+
 /// Builds wbuild.
 pub fn build(extent: Extent) -> Result<Machine> {
     let targets: &[&str] = if extent == Extent::Tests { &["--all-targets"] } else { &[] };
