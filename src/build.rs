@@ -11,7 +11,7 @@ use crate::process::Scratch;
 use crate::report::{Report, Timing};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain::{self, Places, rust::Library};
+use crate::toolchain::{self, Places, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{exec, exports, inputs, link, output, pipeline, project, rust, standalone, wasm, wat};
 
@@ -73,16 +73,20 @@ fn program_module(
     ui.progress("looking for the compiler");
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
     let runtime = Runtime::locate(&Places::of_process(), &toolchain, config.target)?;
+    let libcxx = program.exceptions.then(|| Library::locate(&Places::of_process(), &toolchain, config.target));
+    let libcxx = libcxx.transpose()?;
+    let place = |scratch: &Path, runtime| -> Result<Place> { Ok(Place { libcxx: libcxx.clone(), ..Place::here(scratch.into(), runtime)? }) };
     if config.dry_run {
         let scratch = std::env::temp_dir().join("wbuild-dry-run");
-        let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.clone(), runtime)?);
+        let plan = plan::of_program(config, program, &toolchain, &place(&scratch, runtime)?);
         return print(&plan, &scratch).map(|()| None);
     }
     let scratch = Scratch::new()?;
     runtime.ensure(&toolchain)?;
+    libcxx.as_ref().map_or(Ok(()), |libcxx| libcxx.ensure(&toolchain, ui))?;
     report.tools(&toolchain.identity);
     report.stage(Timing { name: "find tools".to_string(), start, before: None, after: None, note: None });
-    let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.path().to_path_buf(), runtime)?);
+    let plan = plan::of_program(config, program, &toolchain, &place(scratch.path(), runtime)?);
     exec::prepare(&scratch, &plan.variants)?;
     exec::compile(&plan.variants, stdin, ui, report)?;
     let module = smallest(&plan, report, |variant, branch| {
@@ -129,7 +133,7 @@ fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) ->
     report.tools(&linker.identity);
     report.stage(Timing { name: "find tools".to_string(), start, before: None, after: None, note: None });
     let start = Instant::now();
-    if rust.ensure(ui)? == Library::Built {
+    if rust.ensure(ui)? == toolchain::rust::Library::Built {
         let name = format!("build Rust's standard library for {}", config.target.name);
         report.stage(Timing { name, start, before: None, after: None, note: None });
     }
@@ -240,6 +244,6 @@ impl Place {
             Error::build("cannot tell the current folder").cause(e).help("change to a folder that exists")
         })?;
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Ok(Place { folder, scratch, runtime, color, epoch: std::env::var_os("SOURCE_DATE_EPOCH").is_some() })
+        Ok(Place { folder, scratch, runtime, libcxx: None, color, epoch: std::env::var_os("SOURCE_DATE_EPOCH").is_some() })
     }
 }

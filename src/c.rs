@@ -44,8 +44,13 @@ pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolch
         }
         command.arg("-isystem").arg(&runtime.headers);
     }
-    if job.language.is_cxx() {
-        command.arg("-fno-exceptions");
+    match &place.libcxx {
+        // Its own headers: the sysroot's may be another version's.
+        Some(libcxx) if job.language.is_cxx() => {
+            command.args(["-fexceptions", "-nostdinc++", "-isystem"]).arg(libcxx.include());
+        }
+        None if job.language.is_cxx() => drop(command.arg("-fno-exceptions")),
+        _ => {}
     }
     if !config.target.has_libc && !matches!(job.language, Language::Assembler) {
         command.arg("-ffreestanding");
@@ -77,7 +82,7 @@ pub fn explain(diagnostics: &str) -> Option<String> {
         }
     }
     if has("with exceptions disabled") {
-        return Some("C++ exceptions are not built yet in wbuild: report errors by return values".to_string());
+        return Some("add -fexceptions: without it C++ has no exceptions, and is smaller".to_string());
     }
     if has("Setjmp/longjmp support requires Exception handling support") {
         return Some(
@@ -132,6 +137,9 @@ fn same_bytes(job: &Job, place: &Place) -> Vec<OsString> {
     };
     for folder in [&place.runtime.include, &place.runtime.headers] {
         map(folder, "/wbuild/include");
+    }
+    if let Some(libcxx) = &place.libcxx {
+        map(&libcxx.sources, "/wbuild/libcxx");
     }
     // A source outside of the current folder is as much in its own folder as one inside. The last
     // entry that fits wins, and that is the current folder's.

@@ -136,6 +136,8 @@ pub enum Work {
 pub struct Program {
     /// Inputs and the linker's words, in the order of the command line.
     pub items: Vec<Item>,
+    /// Whether C++ has exceptions.
+    pub exceptions: bool,
     /// For every compilation.
     pub compile_args: Vec<OsString>,
     /// `-mllvm X` pairs, for whoever generates code.
