@@ -75,7 +75,9 @@ fn program_module(
     let runtime = Runtime::locate(&Places::of_process(), &toolchain, config.target)?;
     let libcxx = program.exceptions.then(|| Library::locate(&Places::of_process(), &toolchain, config.target));
     let libcxx = libcxx.transpose()?;
-    let place = |scratch: &Path, runtime| -> Result<Place> { Ok(Place { libcxx: libcxx.clone(), ..Place::here(scratch.into(), runtime)? }) };
+    let place = |scratch: &Path, runtime| -> Result<Place> {
+        Ok(Place { libcxx: libcxx.clone(), ..Place::here(scratch.into(), runtime)? })
+    };
     if config.dry_run {
         let scratch = std::env::temp_dir().join("wbuild-dry-run");
         let plan = plan::of_program(config, program, &toolchain, &place(&scratch, runtime)?);
@@ -244,6 +246,13 @@ impl Place {
             Error::build("cannot tell the current folder").cause(e).help("change to a folder that exists")
         })?;
         let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Ok(Place { folder, scratch, runtime, libcxx: None, color, epoch: std::env::var_os("SOURCE_DATE_EPOCH").is_some() })
+        Ok(Place {
+            folder,
+            scratch,
+            runtime,
+            libcxx: None,
+            color,
+            epoch: std::env::var_os("SOURCE_DATE_EPOCH").is_some(),
+        })
     }
 }

@@ -58,7 +58,8 @@ pub fn command(
             Entry::None => {}
         }
     }
-    let mut cxx = program.exceptions || program.items.iter().any(|i| matches!(i, crate::config::Item::Source(_, l) if l.is_cxx()));
+    let mut cxx = program.exceptions
+        || program.items.iter().any(|i| matches!(i, crate::config::Item::Source(_, l) if l.is_cxx()));
     for part in parts {
         match part {
             Part::File(path) => drop(command.arg(path)),

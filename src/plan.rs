@@ -8,8 +8,8 @@ use crate::pipeline::{self, Stage};
 use crate::process::{Command, quote};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain::{Toolchain, libcxx};
 use crate::toolchain::rust::Rust;
+use crate::toolchain::{Toolchain, libcxx};
 use crate::{c, link, rust};
 
 /// Everything a build does, in order.

@@ -4,8 +4,8 @@
 
 mod provide;
 
-pub(crate) use provide::archive;
 pub use provide::Runtime;
+pub(crate) use provide::archive;
 
 /// A file of the runtime: its path below the runtime's folder, and its text.
 #[derive(Debug, Clone, Copy)]

@@ -118,7 +118,9 @@ fn stage(places: &Places, ui: &Ui, staging: &Path, folder: &Path) -> Result<()> 
         return Err(Error::build(format!("the archive of {PACKAGE} is not the pinned one"))
             .cause(format!("its sha256 is {found}"))
             .cause(format!("it should be {SHA256}"))
-            .help("clear pip's cache (pip cache purge) and try again; if it stays so, the registry or a proxy changes it"));
+            .help(
+                "clear pip's cache (pip cache purge) and try again; if it stays so, the registry or a proxy changes it",
+            ));
     }
     ui.progress("unpacking");
     let new = staging.join("libcxx");
@@ -137,7 +139,8 @@ fn fetch(places: &Places, staging: &Path) -> Result<PathBuf> {
     command.args(["download", PACKAGE, "--no-deps", "--only-binary=:all:", "--platform", PLATFORM]);
     command.args(["--quiet", "--disable-pip-version-check", "--dest"]).arg(staging);
     let out = command.run(Limits::default())?;
-    let fail = |what: String| Error::build(what).help(format!("see that `pip download {PACKAGE}` works, then {INSTALL}"));
+    let fail =
+        |what: String| Error::build(what).help(format!("see that `pip download {PACKAGE}` works, then {INSTALL}"));
     if !out.status.success() {
         return Err(fail(format!("pip could not fetch {PACKAGE}")).cause(out.status).diagnostics(out.stderr));
     }
@@ -243,9 +246,10 @@ impl Library {
         fs::write(&own, runtime::EXCEPTIONS).map_err(fail)?;
         let mut archives = Vec::new();
         let mut jobs = vec![(own, into.join("exceptions.o"), false)];
-        for (archive, folders) in
-            [("libc++.a", &["libcxx/src", "libcxx/src/ryu", "libcxx/src/filesystem"][..]), ("libc++abi.a", &["libcxxabi/src"])]
-        {
+        for (archive, folders) in [
+            ("libc++.a", &["libcxx/src", "libcxx/src/ryu", "libcxx/src/filesystem"][..]),
+            ("libc++abi.a", &["libcxxabi/src"]),
+        ] {
             let first = jobs.len();
             for source in folders.iter().flat_map(|folder| cxx_files(&self.sources.join(folder))) {
                 let object = into.join(format!("{}.o", jobs.len()));

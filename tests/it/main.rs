@@ -4,6 +4,7 @@ mod binaryen;
 mod build;
 mod cli;
 mod determinism;
+mod exceptions;
 mod hardened;
 mod malloc;
 mod oracle;

@@ -13,6 +13,9 @@
 //! - Nothing above an export can catch a jump, so such an export gets a wrapper that traps if the flag is set.
 //!   That is a longjmp to a frame that is gone, which C leaves undefined; here it always traps.
 //!
+//! C++ exceptions walk up the same way (`exceptions.cpp`). Their runtime says by `wbuild.uncaught` which place of the table
+//! the wrapper of an export is to call before it traps.
+//!
 //! **Why it is sound.** While the flag is set only these checks run: from the call that set it, each frame returns
 //! before its next operator, up to an `invoke` or an export. Calls that may start a jump are found from the call
 //! graph: `unwind` may; so may a function with a call of one that may, and an indirect call through whose type some
