@@ -12,7 +12,7 @@ use crate::process::Scratch;
 use crate::report::{Report, Timing};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain::{self, Places, rust::Library};
+use crate::toolchain::{self, Places, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{exec, exports, inputs, launcher, link, output, pipeline, project, rust, standalone, wasm, wat};
 
@@ -82,9 +82,14 @@ fn program_module(
     ui.progress("looking for the compiler");
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
     let runtime = Runtime::locate(&Places::of_process(), &toolchain, config.target)?;
+    let libcxx = program.exceptions.then(|| Library::locate(&Places::of_process(), &toolchain, config.target));
+    let libcxx = libcxx.transpose()?;
+    let place = |scratch: &Path, runtime| -> Result<Place> {
+        Ok(Place { libcxx: libcxx.clone(), ..Place::here(scratch.into(), runtime)? })
+    };
     if config.dry_run {
         let scratch = std::env::temp_dir().join("wbuild-dry-run");
-        let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.clone(), runtime)?);
+        let plan = plan::of_program(config, program, &toolchain, &place(&scratch, runtime)?);
         return print(&plan, &scratch).map(|()| None);
     }
     cache.uses(&toolchain.identity);
@@ -103,7 +108,8 @@ fn program_module(
     let (ui, mut branch) = (&ui.recording(), report.branch());
     let scratch = Scratch::new()?;
     let runtime = runtime.ensure_or_in(scratch.path(), &toolchain)?;
-    let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.path().to_path_buf(), runtime)?);
+    libcxx.as_ref().map_or(Ok(()), |libcxx| libcxx.ensure(&toolchain, ui))?;
+    let plan = plan::of_program(config, program, &toolchain, &place(scratch.path(), runtime)?);
     exec::prepare(&scratch, &plan.variants)?;
     let build = exec::Build { cache, ui, scratch: scratch.path() };
     exec::compile(&plan.variants, stdin, &build, &mut branch)?;
@@ -162,7 +168,7 @@ fn crate_module(
     report.tools(&linker.identity);
     report.stage(Timing { name: "find tools".to_string(), start, before: None, after: None, note: None });
     let start = Instant::now();
-    if rust.ensure(ui)? == Library::Built {
+    if rust.ensure(ui)? == toolchain::rust::Library::Built {
         let name = format!("build Rust's standard library for {}", config.target.name);
         report.stage(Timing { name, start, before: None, after: None, note: None });
     }
@@ -291,6 +297,7 @@ impl Place {
         let folder = std::env::current_dir().map_err(|e| {
             Error::build("cannot tell the current folder").cause(e).help("change to a folder that exists")
         })?;
-        Ok(Place { folder, scratch, runtime, color: color(), epoch: std::env::var_os("SOURCE_DATE_EPOCH").is_some() })
+        let epoch = std::env::var_os("SOURCE_DATE_EPOCH").is_some();
+        Ok(Place { folder, scratch, runtime, libcxx: None, color: color(), epoch })
     }
 }

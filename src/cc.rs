@@ -16,6 +16,7 @@ use crate::plan::Place;
 use crate::process::{Command, Scratch};
 use crate::runtime::Runtime;
 use crate::source::{self, Input};
+use crate::toolchain::libcxx::Library;
 use crate::toolchain::{self, Places, Toolchain};
 use crate::ui::Ui;
 
@@ -61,13 +62,24 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     if places().var(LAUNCHER).is_some_and(|value| value != "0") {
         tokens.push(Token::Own(Own::Launcher, None));
     }
-    let config = Config::of_link(tokens.iter().filter(|token| source_of(token).is_none()).cloned().collect())?;
+    let is_cxx = |token: &Token| {
+        matches!(source_of(token), Some((path, language))
+            if matches!(source::classify(path, language, None), Ok(Input::Source(language)) if language.is_cxx()))
+    };
+    let cxx = driver == Driver::Cxx || tokens.iter().any(is_cxx);
+    let asked = tokens.iter().filter(|token| source_of(token).is_none()).cloned().collect();
+    let config = Config::of_link(asked, cxx)?;
     let Work::Program(program) = &config.work else { return Err(Error::internal("cc links no program")) };
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
     let runtime = Runtime::locate(&places(), &toolchain, config.target)?;
     let scratch = Scratch::new()?;
     let runtime = runtime.ensure_or_in(scratch.path(), &toolchain)?;
-    let place = Place::here(PathBuf::new(), runtime)?;
+    let mut place = Place::here(PathBuf::new(), runtime)?;
+    if program.exceptions {
+        let libcxx = Library::locate(&places(), &toolchain, config.target)?;
+        libcxx.ensure(&toolchain, &Ui::plain(config.verbosity))?;
+        place.libcxx = Some(libcxx);
+    }
     let cache = &Cache::open(&places(), config.cache);
     cache.uses(&toolchain.identity);
     let cc = Cc { driver, groups: &groups, config: &config, program, toolchain: &toolchain, place: &place, cache };
@@ -94,10 +106,13 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     }
     if driver == Driver::Cxx {
         linked.push(Token::Link(vec!["-lc++".into()]));
+        if linked.iter().any(unwinds) {
+            linked.push(Token::Compile(vec!["-fexceptions".into()]));
+        }
     }
     // Objects may hold bitcode, of which only the linker will know. What the user says comes later, and holds.
     linked.insert(0, Token::Own(Own::Lto, Some("full".into())));
-    let mut config = Config::of_link(linked)?;
+    let mut config = Config::of_link(linked, cxx)?;
     if let Work::Program(program) = &mut config.work {
         program.compiled = compiled;
     }
@@ -128,7 +143,7 @@ impl Cc<'_> {
         command.args(c::surroundings(None, self.config, self.program, self.place));
         let folders = self.folders();
         let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
-        command.args(c::same_bytes(&folders, &self.place.folder, &self.place.runtime));
+        command.args(c::same_bytes(&folders, self.place));
         command.arg("--end-no-unused-arguments").args(words);
         command
     }
@@ -285,6 +300,13 @@ fn source_of(token: &Token) -> Option<(&Path, Option<&str>)> {
         None => matches!(source::classify(path, None, None), Ok(Input::Source(_))),
     };
     source.then_some((path, language.as_deref()))
+}
+
+/// Whether an object or archive throws or catches: Makefiles seldom tell the link what they told the compiler.
+fn unwinds(token: &Token) -> bool {
+    let Token::Input { path, .. } = token else { return false };
+    let bytes = std::fs::read(path).unwrap_or_default();
+    ["__cxa_throw", "__cxa_begin_catch"].iter().any(|name| memchr::memmem::find(&bytes, name.as_bytes()).is_some())
 }
 
 /// Whether these words make clang answer something, or stop at an object or earlier.

@@ -99,6 +99,9 @@ enum Action {
         /// The sysroot's package, fetched elsewhere, for a machine without network
         #[arg(long, value_name = "FILE")]
         archive: Option<std::path::PathBuf>,
+        /// The sources of a libc++ with exceptions too, by pip, for -fexceptions
+        #[arg(long)]
+        exceptions: bool,
     },
     /// Remove what was installed into the user's folder
     Remove,
@@ -278,9 +281,9 @@ fn subcommand(words: &[OsString]) -> i32 {
             let (places, ui) = (toolchain::Places::of_process(), Ui::new(Verbosity::Normal));
             let result = match action {
                 None => toolchain::list(&places).map(|text| print_to(&mut std::io::stdout().lock(), &text)),
-                Some(Action::Install { yes, archive }) => {
+                Some(Action::Install { yes, archive, exceptions }) => {
                     let consent = if yes { toolchain::Consent::Given } else { toolchain::Consent::Ask };
-                    toolchain::install(&places, &ui, &toolchain::Options { consent, archive })
+                    toolchain::install(&places, &ui, &toolchain::Options { consent, archive, exceptions })
                 }
                 Some(Action::Remove) => toolchain::remove(&places, &ui),
             };

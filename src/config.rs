@@ -146,6 +146,8 @@ pub struct Program {
     pub items: Vec<Item>,
     /// Objects that were compiled before, and from what, for messages.
     pub compiled: Names,
+    /// Whether C++ has exceptions.
+    pub exceptions: bool,
     /// For every compilation.
     pub compile_args: Vec<OsString>,
     /// `-mllvm X` pairs, for whoever generates code.
@@ -296,7 +298,7 @@ impl Config {
     /// Resolves a command line. `stdin` is what standard input holds, where an input is `-` and its
     /// language is not said. What a cargo project keeps in its files comes before the command line.
     pub fn resolve(tokens: Vec<Token>, stdin: Option<&[u8]>) -> Result<Config> {
-        let mut draft = Draft::new(Dialect::Build);
+        let mut draft = Draft::new(Dialect::Build, false);
         let mut kept = Kept::default();
         if let Some(manifest) = tokens.iter().find_map(project) {
             kept = manifest::kept(&manifest)?;
@@ -312,9 +314,9 @@ impl Config {
 }
 
 impl Config {
-    /// What `wbuild cc` links, of objects and archives alone.
-    pub fn of_link(tokens: Vec<Token>) -> Result<Config> {
-        let mut draft = Draft::new(Dialect::Cc);
+    /// What `wbuild cc` or, for C++, `wbuild c++` links, of objects and archives alone.
+    pub fn of_link(tokens: Vec<Token>, cxx: bool) -> Result<Config> {
+        let mut draft = Draft::new(Dialect::Cc, cxx);
         for token in tokens {
             draft.take(token, None)?;
         }

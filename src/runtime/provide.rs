@@ -168,19 +168,23 @@ impl Runtime {
         }
         if let Some(name) = self.malloc.as_ref().and_then(|path| path.file_name()) {
             let object = fs::read(into.join("malloc.o")).map_err(fail)?;
-            fs::write(into.join(name), archive("malloc.o", &object)).map_err(fail)?;
+            fs::write(into.join(name), archive(&[("malloc".to_string(), object)])).map_err(fail)?;
         }
         self.sums(into).and_then(|sums| fs::write(into.join(SUMS), sums)).map_err(fail)
     }
 }
 
-/// An archive of one object, without an index, which wasm-ld does not need.
-fn archive(name: &str, object: &[u8]) -> Vec<u8> {
-    // Name, time, owner, group, mode, size, each padded, as ar(5) has them.
-    let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, object.len());
-    let mut bytes = [b"!<arch>\n", header.as_bytes(), object].concat();
-    if bytes.len() % 2 == 1 {
-        bytes.push(b'\n');
+/// An archive of objects, each by its name without the suffix. It has no index, which wasm-ld does not need.
+pub(crate) fn archive(objects: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = b"!<arch>\n".to_vec();
+    for (name, object) in objects {
+        // Name, time, owner, group, mode, size, each padded, as ar(5) has them; the name has room for 15 characters.
+        let name = format!("{name:.13}.o/");
+        bytes.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, object.len()).bytes());
+        bytes.extend(object);
+        if bytes.len() % 2 == 1 {
+            bytes.push(b'\n');
+        }
     }
     bytes
 }

@@ -4,6 +4,7 @@ mod apt;
 mod doctor;
 mod hermetic;
 mod install;
+pub mod libcxx;
 mod memory;
 mod package;
 mod places;

@@ -8,6 +8,7 @@ mod cc;
 mod cli;
 mod compilers;
 mod determinism;
+mod exceptions;
 mod hardened;
 mod malloc;
 mod oracle;

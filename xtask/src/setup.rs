@@ -58,7 +58,7 @@ pub fn everything(extent: Extent) -> Result<Machine> {
     packages(NEEDED)?;
     let machine = build(extent)?;
     // It says what it will do, and looks by itself whether there is anything to do.
-    shell::run(Command::new(&machine.wbuild).args(["toolchain", "install", "--yes"]))?;
+    shell::run(Command::new(&machine.wbuild).args(["toolchain", "install", "--exceptions", "--yes"]))?;
     Ok(machine)
 }
 
