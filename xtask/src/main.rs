@@ -8,6 +8,7 @@ use xtask::shell::{self, Result};
 use setup::Extent;
 
 mod bench;
+mod bench_builds;
 mod bench_cache;
 mod bench_determinism;
 mod bench_rust;
