@@ -56,7 +56,7 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
         false => output::write(&output, &module)?,
     }
     if let Some(script) = &config.launcher {
-        launcher::write(script)?;
+        launcher::write(script, &module)?;
     }
     report.finish(&output, &module);
     if ui.verbosity() == Verbosity::Verbose {

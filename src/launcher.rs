@@ -1,4 +1,5 @@
-//! The script beside a linked module that runs it, so that what builds call by its path can be called.
+//! The program that a launcher is: a script with the module behind it, so that what builds call by its path can be
+//! called, and still can where it is moved, copied or installed.
 
 use std::path::{Path, PathBuf};
 
@@ -6,30 +7,21 @@ use crate::error::Result;
 use crate::output;
 use crate::run::Options;
 
-/// It finds the module beside itself. WBUILD is what `wbuild make` and its kin set, so that it works where wbuild is
-/// not on PATH; no path of this machine is in it.
+/// WBUILD is what `wbuild make` and its kin set, so that it works where wbuild is not on PATH; no path of this machine
+/// is in it. A shell reads no further than `exec`. The module is in it as it is, since CMake and autoconf look for
+/// strings in what they linked.
 const SCRIPT: &str = "#!/bin/sh\n\
-    # Runs the WebAssembly module of this name beside it (wbuild --launcher).\n\
-    exec \"${WBUILD:-wbuild}\" run --inherit \"$0.wasm\" \"$@\"\n";
+    # Runs the WebAssembly module that follows (wbuild --launcher).\n\
+    exec \"${WBUILD:-wbuild}\" run --inherit \"$0\" \"$@\"\n";
 
-/// Writes the script.
-pub fn write(path: &Path) -> Result<()> {
-    output::write_executable(path, SCRIPT.as_bytes())
+/// Writes a launcher of the module.
+pub fn write(path: &Path, module: &[u8]) -> Result<()> {
+    output::write_executable(path, &[SCRIPT.as_bytes(), module].concat())
 }
 
-/// The module that `path` stands for: the one beside it, if it is a launcher, also through a link to the launcher.
-pub fn module_of(path: &Path) -> PathBuf {
-    let beside = |path: &Path| -> PathBuf {
-        [path.as_os_str(), ".wasm".as_ref()].into_iter().collect::<std::ffi::OsString>().into()
-    };
-    if std::fs::read(path).is_ok_and(|text| text == SCRIPT.as_bytes()) {
-        return beside(&path.canonicalize().unwrap_or_else(|_| path.to_path_buf()));
-    }
-    let script = path.with_extension("");
-    match script.canonicalize() {
-        Ok(real) if !path.exists() => beside(&real),
-        _ => path.to_path_buf(),
-    }
+/// The module in a launcher.
+pub fn module_in(file: &[u8]) -> Option<&[u8]> {
+    file.strip_prefix(SCRIPT.as_bytes())
 }
 
 /// Gives a program what a native one would have: the environment, the current folder, and the folders at the root of

@@ -20,6 +20,22 @@ pub enum Part {
     Words(Vec<OsString>),
 }
 
+/// GNU ld's words that build systems say of any link: what they ask for is how wasm-ld links anyway, or is about
+/// libraries that are loaded later.
+const AS_EVER: &[&str] = &[
+    "--as-needed",
+    "--no-as-needed",
+    "--start-group",
+    "--end-group",
+    "-(",
+    "-)",
+    "--no-undefined",
+    "--enable-new-dtags",
+    "--disable-new-dtags",
+    "--hash-style=gnu",
+    "--hash-style=both",
+];
+
 /// The command that links `parts` into `module`.
 pub fn command(
     parts: &[Part],
@@ -69,6 +85,7 @@ pub fn command(
                         Some("-lstdc++" | "-lc++" | "-lc++abi" | "-lsupc++") => cxx = true,
                         // gcc's own; compiler-rt stands for it.
                         Some("-lgcc" | "-lgcc_s" | "-lgcc_eh") => {}
+                        Some(word) if AS_EVER.contains(&word) => {}
                         _ => drop(command.arg(word)),
                     }
                 }

@@ -137,11 +137,11 @@ impl Finished {
 
 /// Does what the command line says: reads the module and runs it to its end.
 pub fn command(args: &Args) -> Result<Ended> {
-    let file = if args.inherit { launcher::module_of(&args.file) } else { args.file.clone() };
-    let bytes = output::read(&file)?;
+    let file = output::read(&args.file)?;
+    let bytes = launcher::module_in(&file).unwrap_or(&file);
     let name = match args.inherit {
         // As it was called: the launcher's own name.
-        true => args.file.with_extension("").to_string_lossy().into_owned(),
+        true => args.file.to_string_lossy().into_owned(),
         false => args.file.file_name().map_or("-".into(), |n| n.to_string_lossy().into_owned()),
     };
     let mut words = vec![name];
@@ -176,7 +176,7 @@ pub fn command(args: &Args) -> Result<Ended> {
         launcher::inherit(&mut options);
     }
     let finished =
-        run(&bytes, &options).map_err(|e| Error { message: format!("{}: {}", args.file.display(), e.message), ..e })?;
+        run(bytes, &options).map_err(|e| Error { message: format!("{}: {}", args.file.display(), e.message), ..e })?;
     Ok(finished.ended)
 }
 
