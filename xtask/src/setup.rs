@@ -83,7 +83,10 @@ pub fn zig(machine: &Machine) -> Result<()> {
     }
     packages(&[Program { name: "pip3", package: "python3-pip" }])?;
     shell::run(
-        Command::new("python3").args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).arg("ziglang"),
+        Command::new("python3")
+            .args(["-m", "pip", "install", "--quiet", "--target"])
+            .arg(&folder)
+            .arg("ziglang==0.17.1"),
     )
 }
 
