@@ -4,6 +4,7 @@ mod binaryen;
 mod build;
 mod cc;
 mod cli;
+mod cmake_projects;
 mod determinism;
 mod hardened;
 mod malloc;
