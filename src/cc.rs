@@ -110,6 +110,7 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
             linked.push(Token::Compile(vec!["-fexceptions".into()]));
         }
     }
+    linked.extend(emulations(&toolchain).map(|(_, library)| Token::Link(vec![library.into()])));
     // Objects may hold bitcode, of which only the linker will know. What the user says comes later, and holds.
     linked.insert(0, Token::Own(Own::Lto, Some("full".into())));
     let mut config = Config::of_link(linked, cxx)?;
@@ -141,6 +142,7 @@ impl Cc<'_> {
         // What we add is no mistake of the user's where clang has no use for it; what they give may be.
         command.arg("--start-no-unused-arguments").args(&self.toolchain.compile_args);
         command.args(c::surroundings(None, self.config, self.program, self.place));
+        command.args(emulations(self.toolchain).map(|(define, _)| format!("-D{define}")));
         let folders = self.folders();
         let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
         command.args(c::same_bytes(&folders, self.place));
@@ -281,6 +283,16 @@ impl Cc<'_> {
         command.arg("-o").arg(&self.config.output);
         self.run(&command, Command::pass_through)
     }
+}
+
+/// The C library's emulations that are there. A project that was not written for WASI asks for none by name, and what
+/// it does not call is not linked.
+fn emulations(toolchain: &Toolchain) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    let is_there = |library: &str| {
+        let file = format!("lib{}.a", library.trim_start_matches("-l"));
+        toolchain.library_dirs.iter().any(|folder| folder.join(&file).is_file())
+    };
+    c::EMULATIONS.iter().filter(move |(_, library)| is_there(library))
 }
 
 fn places() -> Places {

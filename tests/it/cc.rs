@@ -97,6 +97,7 @@ fn what_compiles_says_what_clang_says() {
     for words in lines {
         let mut plain = Command::new(&clang.clang[0]);
         plain.arg("--start-no-unused-arguments").args(&clang.compile_args);
+        plain.args(["SIGNAL", "PROCESS_CLOCKS", "GETPID", "MMAN"].map(|name| format!("-D_WASI_EMULATED_{name}")));
         plain.args(["-fdebug-compilation-dir=.", "-mllvm", "-enable-emscripten-sjlj", "--end-no-unused-arguments"]);
         plain.env("SOURCE_DATE_EPOCH", "0");
         let expected = plain.args(*words).current_dir(folder.path()).stdin(Stdio::null()).output().unwrap();
@@ -174,6 +175,26 @@ fn a_language_may_be_forced_and_a_source_may_come_from_standard_input() {
     child.stdin.take().unwrap().write_all(b"#include <stdio.h>\nint main(void) { puts(\"piped\"); }\n").unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(runs(at, "piped"), "piped\n");
+}
+
+#[test]
+fn what_the_c_library_emulates_need_not_be_asked_for() {
+    let folder = folder();
+    let at = folder.path();
+    write(
+        at,
+        "posix.c",
+        "#include <signal.h>\n#include <stdio.h>\n#include <time.h>\n#include <unistd.h>\n\
+         static void caught(int n) { printf(\"caught %d\\n\", n == SIGTERM); }\n\
+         int main(void) { signal(SIGTERM, caught); raise(SIGTERM); return getpid() == 0 || clock() < 0; }\n",
+    );
+    good(at, &["cc", "-c", "-Wall", "-Werror", "posix.c"]);
+    good(at, &["cc", "posix.o", "-o", "posix"]);
+    assert_eq!(runs(at, "posix"), "caught 1\n");
+    // Nothing of it is in a program that does not ask: the same as a build without.
+    good(at, &["cc", "-O2", "hello.c", "-o", "hello"]);
+    good(at, &["hello.c", "-O2", "--lto=off", "-o", "hello.wasm"]);
+    assert_eq!(std::fs::read(at.join("hello")).unwrap(), std::fs::read(at.join("hello.wasm")).unwrap());
 }
 
 #[test]

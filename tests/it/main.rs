@@ -6,6 +6,7 @@ mod cache;
 mod cache_objects;
 mod cc;
 mod cli;
+mod cmake_projects;
 mod compilers;
 mod determinism;
 mod exceptions;

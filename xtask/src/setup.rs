@@ -12,6 +12,11 @@ const NEEDED: &[Program] = &[
     Program { name: "g++", package: "g++" },
     Program { name: "node", package: "nodejs" },
     Program { name: "npm", package: "npm" },
+    // The build systems of projects that tests build.
+    Program { name: "make", package: "make" },
+    Program { name: "cmake", package: "cmake" },
+    Program { name: "ninja", package: "ninja-build" },
+    Program { name: "meson", package: "meson" },
 ];
 
 /// A program and the Debian package that brings it.

@@ -1,0 +1,3 @@
+extern "C" int answer();
+
+int main() { return answer() != 42; }
