@@ -143,7 +143,7 @@ pub fn same_bytes(folders: &[&Path], place: &Place) -> Vec<OsString> {
             words.push(word);
         }
     };
-    for folder in [&place.runtime.include, &place.runtime.headers] {
+    for folder in [&place.runtime.include, &place.runtime.headers, &place.runtime.posix] {
         map(folder, "/wbuild/include");
     }
     if let Some(libcxx) = &place.libcxx {

@@ -110,6 +110,7 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
             linked.push(Token::Compile(vec!["-fexceptions".into()]));
         }
     }
+    linked.extend(place.runtime.posix_library.clone().map(|path| Token::Input { path, language: None }));
     linked.extend(emulations(&toolchain).map(|(_, library)| Token::Link(vec![library.into()])));
     // Objects may hold bitcode, of which only the linker will know. What the user says comes later, and holds.
     linked.insert(0, Token::Own(Own::Lto, Some("full".into())));
@@ -142,6 +143,9 @@ impl Cc<'_> {
         // What we add is no mistake of the user's where clang has no use for it; what they give may be.
         command.arg("--start-no-unused-arguments").args(&self.toolchain.compile_args);
         command.args(c::surroundings(None, self.config, self.program, self.place));
+        if self.config.target.has_libc {
+            command.arg("-isystem").arg(&self.place.runtime.posix);
+        }
         command.args(emulations(self.toolchain).map(|(define, _)| format!("-D{define}")));
         let folders = self.folders();
         let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();

@@ -21,6 +21,13 @@ pub const FILES: &[File] = &[
     File { path: MALLOC_SOURCE, text: include_str!("malloc.c") },
     File { path: "include/setjmp.h", text: include_str!("include/setjmp.h") },
     File { path: PREINIT_SOURCE, text: include_str!("preinit.c") },
+    File { path: POSIX_SOURCE, text: include_str!("posix.c") },
+    File { path: "posix/grp.h", text: include_str!("posix/grp.h") },
+    File { path: "posix/pwd.h", text: include_str!("posix/pwd.h") },
+    File { path: "posix/stdio.h", text: include_str!("posix/stdio.h") },
+    File { path: "posix/stdlib.h", text: include_str!("posix/stdlib.h") },
+    File { path: "posix/sys/stat.h", text: include_str!("posix/sys/stat.h") },
+    File { path: "posix/unistd.h", text: include_str!("posix/unistd.h") },
     File { path: "headers/emscripten.h", text: include_str!("headers/emscripten.h") },
     File { path: "headers/emscripten/emscripten.h", text: include_str!("headers/emscripten/emscripten.h") },
     File { path: "headers/wbuild.h", text: include_str!("headers/wbuild.h") },
@@ -49,6 +56,13 @@ pub const MALLOC_SOURCE: &str = "malloc.c";
 /// What is called when initialization has ended: linked as an object where something is initialized and there is a
 /// C library to be told.
 pub const PREINIT_SOURCE: &str = "preinit.c";
+
+/// What programs for POSIX call and WASI has not (`tmpfile`, `chown`, `getuid`, `system`): for `wbuild cc`, whose projects
+/// do not know WASI. Linked from an archive; it alone includes the C library's headers.
+pub const POSIX_SOURCE: &str = "posix.c";
+
+/// The folder for `-isystem` that declares it.
+pub const POSIX: &str = "posix";
 
 /// The library's name, as a linker looks it up.
 pub const MALLOC_LIBRARY: &str = "wbuild-malloc";

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use wbuild_targets::Target;
 
 use super::{
-    COMPILE_ARGS, COMPILE_SMALL_ARGS, FILES, HEADERS, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE,
-    PREINIT_SOURCE, SJLJ_SOURCE,
+    COMPILE_ARGS, COMPILE_SMALL_ARGS, FILES, HEADERS, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE, POSIX,
+    POSIX_SOURCE, PREINIT_SOURCE, SJLJ_SOURCE,
 };
 use crate::cache::Key;
 use crate::error::{Error, Result};
@@ -31,6 +31,10 @@ pub struct Runtime {
     pub mem: Option<PathBuf>,
     /// The small allocator, an archive, where the target has a C library.
     pub malloc: Option<PathBuf>,
+    /// For `-isystem` in `wbuild cc`: what POSIX has and WASI has not.
+    pub posix: PathBuf,
+    /// The object with it, where the target has a C library.
+    pub posix_library: Option<PathBuf>,
     /// What is called when initialization has ended, where the target has a C library.
     pub preinit: Option<PathBuf>,
     folder: PathBuf,
@@ -43,7 +47,9 @@ impl Runtime {
     pub fn locate(places: &Places, toolchain: &Toolchain, target: &Target) -> Result<Runtime> {
         let mut sources = vec![(SJLJ_SOURCE, "sjlj.o")];
         sources.push(if target.has_libc { (MALLOC_SOURCE, "malloc.o") } else { (MEM_SOURCE, "mem.o") });
-        sources.extend(target.has_libc.then_some((PREINIT_SOURCE, "preinit.o")));
+        if target.has_libc {
+            sources.extend([(PREINIT_SOURCE, "preinit.o"), (POSIX_SOURCE, "posix.o")]);
+        }
         let mut hash = Sha256::new();
         let mut add = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
@@ -55,8 +61,7 @@ impl Runtime {
             add(file.path);
             add(file.text);
         }
-        // The compiler comes first.
-        for tool in toolchain.identity.iter().take(1) {
+        for tool in &toolchain.identity {
             add(&tool.version);
             add(&tool.sha256);
         }
@@ -73,6 +78,8 @@ impl Runtime {
             headers: folder.join(HEADERS),
             sjlj: object(SJLJ_SOURCE).unwrap_or_default(),
             mem: object(MEM_SOURCE),
+            posix: folder.join(POSIX),
+            posix_library: object(POSIX_SOURCE).map(|object| object.with_file_name("libwbuild-posix.a")),
             preinit: object(PREINIT_SOURCE),
             malloc: object(MALLOC_SOURCE).map(|object| object.with_file_name(format!("lib{MALLOC_LIBRARY}.a"))),
             folder: folder.clone(),
@@ -121,7 +128,8 @@ impl Runtime {
     /// Every file that is part of it, from its folder.
     fn files(&self) -> Vec<PathBuf> {
         let objects = self.sources.iter().map(|(_, object)| PathBuf::from(object));
-        let library = self.malloc.iter().filter_map(|path| path.file_name()).map(PathBuf::from);
+        let library =
+            self.malloc.iter().chain(&self.posix_library).filter_map(|path| path.file_name()).map(PathBuf::from);
         FILES.iter().map(|file| PathBuf::from(file.path)).chain(objects).chain(library).collect()
     }
 
@@ -154,7 +162,11 @@ impl Runtime {
         for (source, object) in &self.sources {
             let mut command = toolchain.compiler(false);
             let args = if *source == MALLOC_SOURCE { COMPILE_SMALL_ARGS } else { COMPILE_ARGS };
-            command.args(&toolchain.compile_args).arg("-nostdlibinc").args(args);
+            command.args(&toolchain.compile_args);
+            match *source == POSIX_SOURCE {
+                true => command.args(["-Oz", "-w", "-isystem"]).arg(into.join(POSIX)),
+                false => command.arg("-nostdlibinc").args(args),
+            };
             command.arg("-c").arg(into.join(source)).arg("-o").arg(into.join(object));
             let out = command.run(Limits::default())?;
             if !out.status.success() {
@@ -166,9 +178,11 @@ impl Runtime {
                     ));
             }
         }
-        if let Some(name) = self.malloc.as_ref().and_then(|path| path.file_name()) {
-            let object = fs::read(into.join("malloc.o")).map_err(fail)?;
-            fs::write(into.join(name), archive(&[("malloc".to_string(), object)])).map_err(fail)?;
+        for (library, member) in [(&self.malloc, "malloc"), (&self.posix_library, "posix")] {
+            if let Some(name) = library.as_ref().and_then(|path| path.file_name()) {
+                let object = fs::read(into.join(member).with_extension("o")).map_err(fail)?;
+                fs::write(into.join(name), archive(&[(member.to_string(), object)])).map_err(fail)?;
+            }
         }
         self.sums(into).and_then(|sums| fs::write(into.join(SUMS), sums)).map_err(fail)
     }

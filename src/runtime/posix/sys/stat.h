@@ -1,0 +1,12 @@
+/* What wasi-libc leaves out of <sys/stat.h>; posix.c has it. */
+#include_next <sys/stat.h>
+#ifndef WBUILD_POSIX_SYS_STAT_H
+#define WBUILD_POSIX_SYS_STAT_H
+#ifdef __cplusplus
+extern "C" {
+#endif
+mode_t umask(mode_t);
+#ifdef __cplusplus
+}
+#endif
+#endif
