@@ -61,6 +61,7 @@ pub enum Own {
     Lto,
     Malloc,
     MaxMemory,
+    NoCache,
     NoDefaultLibs,
     NoDeterministic,
     NoEntry,
@@ -114,6 +115,7 @@ const LONG: &[(&str, Own, Takes)] = &[
     ("--lto", Own::Lto, Takes::Value),
     ("--malloc", Own::Malloc, Takes::Value),
     ("--max-memory", Own::MaxMemory, Takes::Value),
+    ("--no-cache", Own::NoCache, Takes::Nothing),
     ("--no-deterministic", Own::NoDeterministic, Takes::Nothing),
     ("--no-entry", Own::NoEntry, Takes::Nothing),
     ("--optimize-for", Own::OptimizeFor, Takes::Value),
@@ -617,7 +619,7 @@ fn expand(args: &[OsString], depth: usize, dialect: Dialect) -> Result<Vec<OsStr
 }
 
 /// Splits as GNU tools do: white space separates, both quotes and the backslash protect.
-fn split(text: &str) -> Vec<String> {
+pub(crate) fn split(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

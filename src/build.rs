@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use crate::cache::{self, Cache, Made};
 use crate::config::{Config, Crate, Entry, Malloc, Program, Source, Work};
 use crate::error::{Error, Result};
 use crate::plan::{self, Place, Plan, Variant};
@@ -11,7 +12,7 @@ use crate::process::Scratch;
 use crate::report::{Report, Timing};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain::{self, Places, rust::Library};
+use crate::toolchain::{self, Places, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{exec, exports, inputs, launcher, link, output, pipeline, project, rust, standalone, wasm, wat};
 
@@ -22,14 +23,15 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
     }
     inputs::check(config)?;
     let mut report = Report::new(config.target.name, config.level.name());
+    let cache = &Cache::open(&Places::of_process(), config.cache);
     // A project's output is named after its target, which cargo must be asked for.
     let mut output = config.output.clone();
     let module = match &config.work {
-        Work::Program(program) => match program_module(config, program, &stdin, ui, &mut report)? {
+        Work::Program(program) => match program_module(config, program, &stdin, cache, ui, &mut report)? {
             Some(module) => module,
             None => return Ok(()),
         },
-        Work::Crate(krate) => match crate_module(config, krate, ui, &mut report)? {
+        Work::Crate(krate) => match crate_module(config, krate, cache, ui, &mut report)? {
             Some((module, place)) => {
                 output = place;
                 module
@@ -37,15 +39,14 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
             None => return Ok(()),
         },
         Work::Module(path, language) => {
-            let plan = plan::of_module(config);
             if config.dry_run {
-                return print(&plan, Path::new(""));
+                return print(&plan::of_module(config), Path::new(""));
             }
             let bytes = match path == Path::new("-") {
                 true => stdin,
                 false => output::read(path)?,
             };
-            lone_module(config, path, *language, bytes, &plan, ui, &mut report)?
+            lone_module(config, path, *language, bytes, cache, ui, &mut report)?
         }
     };
     ui.clear();
@@ -60,6 +61,7 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
     report.finish(&output, &module);
     if ui.verbosity() == Verbosity::Verbose {
         report.lines().iter().for_each(|line| ui.verbose(line));
+        cache.trouble().iter().for_each(|why| ui.verbose(format!("cache: {why}")));
     }
     match &config.json {
         Some(path) => report.write(path),
@@ -72,6 +74,7 @@ fn program_module(
     config: &Config,
     program: &Program,
     stdin: &[u8],
+    cache: &Cache,
     ui: &Ui,
     report: &mut Report,
 ) -> Result<Option<Vec<u8>>> {
@@ -79,27 +82,57 @@ fn program_module(
     ui.progress("looking for the compiler");
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
     let runtime = Runtime::locate(&Places::of_process(), &toolchain, config.target)?;
+    let libcxx = program.exceptions.then(|| Library::locate(&Places::of_process(), &toolchain, config.target));
+    let libcxx = libcxx.transpose()?;
+    let place = |scratch: &Path, runtime| -> Result<Place> {
+        Ok(Place { libcxx: libcxx.clone(), ..Place::here(scratch.into(), runtime)? })
+    };
     if config.dry_run {
         let scratch = std::env::temp_dir().join("wbuild-dry-run");
-        let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.clone(), runtime)?);
+        let plan = plan::of_program(config, program, &toolchain, &place(&scratch, runtime)?);
         return print(&plan, &scratch).map(|()| None);
     }
-    let scratch = Scratch::new()?;
-    runtime.ensure(&toolchain)?;
+    cache.uses(&toolchain.identity);
     report.tools(&toolchain.identity);
     report.stage(Timing { name: "find tools".to_string(), start, before: None, after: None, note: None });
-    let plan = plan::of_program(config, program, &toolchain, &Place::here(scratch.path().to_path_buf(), runtime)?);
+    let start = Instant::now();
+    let question = cache.build(config, program, color(), stdin);
+    if let Some(parts) = question.and_then(|question| cache.recall_by_files(cache::Level::Build, &question))
+        && let Some(module) = cache::take_module(&parts, ui, report)
+    {
+        let name = "taken from the cache".to_string();
+        report.stage(Timing { name, start, before: None, after: Some(module.len()), note: None });
+        report.from_cache();
+        return Ok(Some(module));
+    }
+    let (ui, mut branch) = (&ui.recording(), report.branch());
+    let scratch = Scratch::new()?;
+    let runtime = runtime.ensure_or_in(scratch.path(), &toolchain)?;
+    libcxx.as_ref().map_or(Ok(()), |libcxx| libcxx.ensure(&toolchain, ui))?;
+    let plan = plan::of_program(config, program, &toolchain, &place(scratch.path(), runtime)?);
     exec::prepare(&scratch, &plan.variants)?;
-    exec::compile(&plan.variants, stdin, ui, report)?;
-    let module = smallest(&plan, report, |variant, branch| {
-        let linked = linked(config, program, variant, ui, branch)?;
-        finish(config, &plan, linked, ui, branch)
+    let build = exec::Build { cache, ui, scratch: scratch.path() };
+    exec::compile(&plan.variants, stdin, &build, &mut branch)?;
+    let module = smallest(&plan, &mut branch, |variant, branch| {
+        let linked = linked(config, program, variant, &build, branch)?;
+        finish(config, &plan, linked, cache, ui, branch)
     })?;
+    if let (Some(question), Some(files)) = (question, cache.all_read()) {
+        let made = Made { module: &module, report: &branch, ui };
+        cache.remember_module(&question, Some(&files), &made, &config.output.display().to_string());
+    }
+    report.take(branch, "");
     Ok(Some(module))
 }
 
 /// Compiles and finishes a crate; `None` under `--dry-run`, when the plan has been printed.
-fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) -> Result<Option<(Vec<u8>, PathBuf)>> {
+fn crate_module(
+    config: &Config,
+    krate: &Crate,
+    cache: &Cache,
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<Option<(Vec<u8>, PathBuf)>> {
     let start = Instant::now();
     ui.progress("looking for rustc");
     let rust = toolchain::rust::locate(&Places::of_process(), config.target, krate.std)?;
@@ -135,7 +168,7 @@ fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) ->
     report.tools(&linker.identity);
     report.stage(Timing { name: "find tools".to_string(), start, before: None, after: None, note: None });
     let start = Instant::now();
-    if rust.ensure(ui)? == Library::Built {
+    if rust.ensure(ui)? == toolchain::rust::Library::Built {
         let name = format!("build Rust's standard library for {}", config.target.name);
         report.stage(Timing { name, start, before: None, after: None, note: None });
     }
@@ -152,7 +185,7 @@ fn crate_module(config: &Config, krate: &Crate, ui: &Ui, report: &mut Report) ->
                 exec::rustc(variant, path, ui, branch)?
             }
         };
-        finish(config, &plan, linked, ui, branch)
+        finish(config, &plan, linked, cache, ui, branch)
     })?;
     Ok(Some((module, config.output.clone())))
 }
@@ -183,14 +216,20 @@ fn smallest(
 }
 
 /// Links one variant of a program.
-fn linked(config: &Config, program: &Program, variant: &Variant, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
+fn linked(
+    config: &Config,
+    program: &Program,
+    variant: &Variant,
+    build: &exec::Build,
+    report: &mut Report,
+) -> Result<Vec<u8>> {
     let kept = exports::kept_alive(variant, program)?;
     let mut variant = variant.clone();
     link::export(&mut variant.link.command, &kept);
-    let mut linked = exec::link(&variant, program, ui, report)?;
+    let mut linked = exec::link(&variant, program, build, report)?;
     if let Some(unwanted) = exports::settle(&linked.module, config, program)? {
         link::unexport(&mut variant.link.command, &unwanted);
-        linked = exec::link(&variant, program, ui, report)?;
+        linked = exec::link(&variant, program, build, report)?;
     }
     if config.entry == Entry::Command {
         exports::require_main(&linked.module)?;
@@ -199,7 +238,14 @@ fn linked(config: &Config, program: &Program, variant: &Variant, ui: &Ui, report
 }
 
 /// Takes a linked module through the stages.
-fn finish(config: &Config, plan: &Plan, linked: Vec<u8>, ui: &Ui, report: &mut Report) -> Result<Vec<u8>> {
+fn finish(
+    config: &Config,
+    plan: &Plan,
+    linked: Vec<u8>,
+    cache: &Cache,
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<Vec<u8>> {
     let options = pipeline::Options::of(config);
     let name = config.output.display().to_string();
     let (lowering, rest) = plan.stages.split_at(pipeline::until_imports_remain(&plan.stages));
@@ -208,7 +254,7 @@ fn finish(config: &Config, plan: &Plan, linked: Vec<u8>, ui: &Ui, report: &mut R
         standalone::check(&name, &lowered, config)?;
     }
     // Every stage validates what it made, so what comes out of the last is valid.
-    pipeline::run(&name, lowered, rest, &options, ui, report)
+    pipeline::cached(&name, lowered, rest, &options, cache, ui, report)
 }
 
 fn lone_module(
@@ -216,7 +262,7 @@ fn lone_module(
     path: &Path,
     language: Language,
     bytes: Vec<u8>,
-    plan: &Plan,
+    cache: &Cache,
     ui: &Ui,
     report: &mut Report,
 ) -> Result<Vec<u8>> {
@@ -231,21 +277,27 @@ fn lone_module(
     if config.standalone {
         standalone::check(&name, &module, config)?;
     }
-    pipeline::run(&name, module, &plan.stages, &pipeline::Options::of(config), ui, report)
+    let options = pipeline::Options::of(config);
+    pipeline::cached(&name, module, &pipeline::stages(&options), &options, cache, ui, report)
 }
 
 fn print(plan: &Plan, scratch: &Path) -> Result<()> {
     output::write(Path::new("-"), plan.shell(scratch).as_bytes())
 }
 
+/// Whether the compiler's diagnostics are to be coloured.
+fn color() -> bool {
+    use std::io::IsTerminal;
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}
+
 impl Place {
     /// The place of this process.
     pub(crate) fn here(scratch: PathBuf, runtime: Runtime) -> Result<Place> {
-        use std::io::IsTerminal;
         let folder = std::env::current_dir().map_err(|e| {
             Error::build("cannot tell the current folder").cause(e).help("change to a folder that exists")
         })?;
-        let color = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Ok(Place { folder, scratch, runtime, color, epoch: std::env::var_os("SOURCE_DATE_EPOCH").is_some() })
+        let epoch = std::env::var_os("SOURCE_DATE_EPOCH").is_some();
+        Ok(Place { folder, scratch, runtime, libcxx: None, color: color(), epoch })
     }
 }

@@ -2,12 +2,11 @@
 //! to add to the compiler's words when it fails.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::{Config, Lto, Program, Setjmp};
 use crate::plan::{self, Place};
 use crate::process::Command;
-use crate::runtime::Runtime;
 use crate::source::Language;
 use crate::toolchain::Toolchain;
 
@@ -21,8 +20,7 @@ pub struct Job<'a> {
 
 /// The command that compiles `job`.
 pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolchain, place: &Place) -> Command {
-    let words = if job.language.is_cxx() { &toolchain.clangxx } else { &toolchain.clang };
-    let mut command = Toolchain::command(words);
+    let mut command = toolchain.compiler(job.language.is_cxx());
     if !place.epoch {
         // The same input gives the same bytes: __DATE__ and __TIME__ follow this, not the clock.
         command.env.push(("SOURCE_DATE_EPOCH".into(), "0".into()));
@@ -35,7 +33,7 @@ pub fn command(job: &Job, config: &Config, program: &Program, toolchain: &Toolch
     };
     command.args(&program.debug_flag).args(surroundings(Some(job.language), config, program, place));
     let folder = job.path.parent().unwrap_or(Path::new(""));
-    command.args(same_bytes(&[folder], &place.folder, &place.runtime));
+    command.args(same_bytes(&[folder], place));
     // An option that only matters to a link is none of this compilation's, and no mistake.
     command.arg("-Qunused-arguments");
     if place.color && !program.compile_args.iter().any(|a| a.to_string_lossy().contains("diagnostics")) {
@@ -63,7 +61,14 @@ pub fn surroundings(language: Option<Language>, config: &Config, program: &Progr
         words.extend(["-isystem".into(), place.runtime.headers.clone().into_os_string()]);
     }
     if language.is_none_or(Language::is_cxx) {
-        words.push("-fno-exceptions".into());
+        match &place.libcxx {
+            // Its own headers: the sysroot's may be another version's. They come first, and C never looks there.
+            Some(libcxx) => {
+                words.extend(["-fexceptions", "-nostdinc++", "-cxx-isystem"].map(OsString::from));
+                words.push(libcxx.include().into_os_string());
+            }
+            None => words.push("-fno-exceptions".into()),
+        }
     }
     if !config.target.has_libc && language != Some(Language::Assembler) {
         words.push("-ffreestanding".into());
@@ -84,7 +89,7 @@ pub fn explain(diagnostics: &str) -> Option<String> {
         }
     }
     if has("with exceptions disabled") {
-        return Some("C++ exceptions are not built yet in wbuild: report errors by return values".to_string());
+        return Some("add -fexceptions: without it C++ has no exceptions, and is smaller".to_string());
     }
     if has("Setjmp/longjmp support requires Exception handling support") {
         return Some(
@@ -128,7 +133,7 @@ fn missing_header(header: &str) -> String {
 
 /// What keeps folders of this machine out of the output: the current one, those of sources and headers, and
 /// wbuild's own. Of several that fit clang takes the longest in macros and the last in debug information.
-pub fn same_bytes(folders: &[&Path], current: &Path, runtime: &Runtime) -> Vec<OsString> {
+pub fn same_bytes(folders: &[&Path], place: &Place) -> Vec<OsString> {
     let mut words = vec![OsString::from("-fdebug-compilation-dir=.")];
     let mut map = |from: &Path, to: &str| {
         if from.is_absolute() && from.parent().is_some() {
@@ -138,17 +143,18 @@ pub fn same_bytes(folders: &[&Path], current: &Path, runtime: &Runtime) -> Vec<O
             words.push(word);
         }
     };
-    for folder in [&runtime.include, &runtime.headers] {
+    for folder in [&place.runtime.include, &place.runtime.headers] {
         map(folder, "/wbuild/include");
     }
-    for folder in folders {
-        // Builds outside of the source tree name files from where it and the current folder part; what shares nothing
-        // with it is in a folder of its own.
-        let shared = folder.components().zip(current.components()).take_while(|(a, b)| a == b).map(|(a, _)| a);
-        let shared: PathBuf = shared.collect();
-        map(if shared.components().count() > 2 { &shared } else { folder }, ".");
+    if let Some(libcxx) = &place.libcxx {
+        map(&libcxx.sources, "/wbuild/libcxx");
     }
-    map(current, ".");
+    map(&place.folder, ".");
+    // Each by itself, since where the sources lie, as seen from the current folder, is nobody's business either; the
+    // longest last, so that it is taken everywhere.
+    let mut folders = folders.to_vec();
+    folders.sort_by_key(|folder| folder.as_os_str().len());
+    folders.into_iter().for_each(|folder| map(folder, "."));
     words
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wbuild_targets::Target;
 
+use crate::cache;
 use crate::config::{self, Entry, Level, MALLOCS, Malloc, Memory};
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
@@ -80,6 +81,9 @@ pub struct Args {
     /// Validate after every pass, so that an error names the pass
     #[arg(long)]
     verify_each: bool,
+    /// Take no finished module from wbuild's cache, and keep none
+    #[arg(long)]
+    no_cache: bool,
     /// cargo's command and its options
     #[arg(value_name = "COMMAND", trailing_var_arg = true, required = true)]
     words: Vec<OsString>,
@@ -146,6 +150,9 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         }
     }
     cargo.env.push((linker::SETTINGS.into(), settings.into()));
+    if args.no_cache {
+        cargo.env.push((cache::OFF.into(), "1".into()));
+    }
     // A list, because a runner in a variable is split at spaces. cargo's `+toolchain` comes first.
     let first = args.words.iter().take_while(|word| word.as_encoded_bytes().starts_with(b"+")).count();
     cargo.args(&args.words[..first]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::args::{self, Dialect, Group, Own, Token};
 use crate::build;
 use crate::c;
+use crate::cache::{self, Cache};
 use crate::config::{Config, Program, Work};
 use crate::error::{Error, Result};
 use crate::explain::Names;
@@ -15,6 +16,7 @@ use crate::plan::Place;
 use crate::process::{Command, Scratch};
 use crate::runtime::Runtime;
 use crate::source::{self, Input};
+use crate::toolchain::libcxx::Library;
 use crate::toolchain::{self, Places, Toolchain};
 use crate::ui::Ui;
 
@@ -40,9 +42,13 @@ pub fn main(driver: Driver, words: &[OsString]) -> i32 {
     })
 }
 
-/// Whether clang alone answers these words.
+/// Whether clang alone answers these words, and nothing is looked for in the cache.
 pub fn only_compiles(words: &[OsString]) -> bool {
-    args::groups(words, Dialect::Cc).is_ok_and(|groups| !links(&groups))
+    let cached = |group: &Group| group.words[0] == "-c";
+    let off = |group: &Group| group.words[0] == "--no-cache";
+    args::groups(words, Dialect::Cc).is_ok_and(|groups| {
+        !links(&groups) && (cache::is_off(&places()) || groups.iter().any(off) || !groups.iter().any(cached))
+    })
 }
 
 fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
@@ -56,17 +62,30 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     if places().var(LAUNCHER).is_some_and(|value| value != "0") {
         tokens.push(Token::Own(Own::Launcher, None));
     }
-    let config = Config::of_link(tokens.iter().filter(|token| source_of(token).is_none()).cloned().collect())?;
+    let is_cxx = |token: &Token| {
+        matches!(source_of(token), Some((path, language))
+            if matches!(source::classify(path, language, None), Ok(Input::Source(language)) if language.is_cxx()))
+    };
+    let cxx = driver == Driver::Cxx || tokens.iter().any(is_cxx);
+    let asked = tokens.iter().filter(|token| source_of(token).is_none()).cloned().collect();
+    let config = Config::of_link(asked, cxx)?;
     let Work::Program(program) = &config.work else { return Err(Error::internal("cc links no program")) };
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
     let runtime = Runtime::locate(&places(), &toolchain, config.target)?;
-    runtime.ensure(&toolchain)?;
-    let place = Place::here(PathBuf::new(), runtime)?;
-    let cc = Cc { driver, groups: &groups, config: &config, program, toolchain: &toolchain, place: &place };
+    let scratch = Scratch::new()?;
+    let runtime = runtime.ensure_or_in(scratch.path(), &toolchain)?;
+    let mut place = Place::here(PathBuf::new(), runtime)?;
+    if program.exceptions {
+        let libcxx = Library::locate(&places(), &toolchain, config.target)?;
+        libcxx.ensure(&toolchain, &Ui::plain(config.verbosity))?;
+        place.libcxx = Some(libcxx);
+    }
+    let cache = &Cache::open(&places(), config.cache);
+    cache.uses(&toolchain.identity);
+    let cc = Cc { driver, groups: &groups, config: &config, program, toolchain: &toolchain, place: &place, cache };
     if !links {
         return cc.compile_only();
     }
-    let scratch = Scratch::new()?;
     let (mut linked, mut compiled) = (Vec::new(), Names::new());
     for token in tokens {
         linked.push(match source_of(&token) {
@@ -87,10 +106,13 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     }
     if driver == Driver::Cxx {
         linked.push(Token::Link(vec!["-lc++".into()]));
+        if linked.iter().any(unwinds) {
+            linked.push(Token::Compile(vec!["-fexceptions".into()]));
+        }
     }
     // Objects may hold bitcode, of which only the linker will know. What the user says comes later, and holds.
     linked.insert(0, Token::Own(Own::Lto, Some("full".into())));
-    let mut config = Config::of_link(linked)?;
+    let mut config = Config::of_link(linked, cxx)?;
     if let Work::Program(program) = &mut config.work {
         program.compiled = compiled;
     }
@@ -106,15 +128,13 @@ struct Cc<'a> {
     program: &'a Program,
     toolchain: &'a Toolchain,
     place: &'a Place,
+    cache: &'a Cache,
 }
 
 impl Cc<'_> {
     /// clang with what it must be told before `words`.
     fn compiler(&self, words: Vec<OsString>) -> Command {
-        let mut command = Toolchain::command(match self.driver {
-            Driver::C => &self.toolchain.clang,
-            Driver::Cxx => &self.toolchain.clangxx,
-        });
+        let mut command = self.toolchain.compiler(self.driver == Driver::Cxx);
         if !self.place.epoch {
             command.env.push(("SOURCE_DATE_EPOCH".into(), "0".into()));
         }
@@ -123,7 +143,7 @@ impl Cc<'_> {
         command.args(c::surroundings(None, self.config, self.program, self.place));
         let folders = self.folders();
         let folders: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
-        command.args(c::same_bytes(&folders, &self.place.folder, &self.place.runtime));
+        command.args(c::same_bytes(&folders, self.place));
         command.arg("--end-no-unused-arguments").args(words);
         command
     }
@@ -156,6 +176,9 @@ impl Cc<'_> {
     fn compile_only(&self) -> Result<i32> {
         let is_input = |group: &Group| matches!(group.tokens[..], [Token::Input { .. }]);
         let inputs = self.groups.iter().filter(|group| is_input(group)).count();
+        if let (true, Some((source, object))) = (self.cache.is_on(), self.lone_compilation()) {
+            return self.cached(&mut self.compiler(self.user_words(|_| true)), source, &object);
+        }
         if inputs < 2 || !self.toolchain.hermetic {
             return self.run(&self.compiler(self.user_words(|_| true)), Command::become_it);
         }
@@ -178,7 +201,43 @@ impl Cc<'_> {
         command.args(self.dependencies()).arg("-Qunused-arguments").arg("-c");
         command.args(language.map(|language| format!("-x{language}")));
         command.arg(source).arg("-o").arg(object);
-        self.run(&command, Command::pass_through)
+        self.cached(&mut command, source, object)
+    }
+
+    /// The source and the object of `-c` with one source.
+    fn lone_compilation(&self) -> Option<(&Path, PathBuf)> {
+        let mut sources = self.groups.iter().flat_map(|group| &group.tokens).filter_map(source_of);
+        let (source, _) = sources.next()?;
+        let stops = self.groups.iter().filter(|group| stops_before_the_link(group));
+        let only_c = stops.flat_map(|group| &group.words).all(|word| word == "-c");
+        if sources.next().is_some() || !only_c || source == Path::new("-") {
+            return None;
+        }
+        let named = self.groups.iter().flat_map(|group| &group.tokens).filter_map(|token| match token {
+            Token::Output(path) => Some(path.clone()),
+            _ => None,
+        });
+        Some((
+            source,
+            named.last().unwrap_or_else(|| Path::new(source.file_name().unwrap_or_default()).with_extension("o")),
+        ))
+    }
+
+    /// Compiles, or takes what the same compilation gave before.
+    fn cached(&self, command: &mut Command, source: &Path, object: &Path) -> Result<i32> {
+        if self.config.dry_run || source == Path::new("-") || !self.cache.is_on() {
+            return self.run(command, Command::pass_through);
+        }
+        let ui = Ui::plain(self.config.verbosity);
+        // Its messages go through our hands, and are coloured as if they did not.
+        let by_user = |group: &Group| group.words[0].to_string_lossy().contains("-diagnostics");
+        if self.place.color && !self.groups.iter().any(by_user) {
+            command.args.insert(0, "-fcolor-diagnostics".into());
+        }
+        let output = self.cache.compile(&cache::Compile { command, source, input: &[], object })?;
+        output::write(Path::new("-"), &output.stdout)?;
+        ui.diagnostics(&output.stderr);
+        Ok(output.status.code().unwrap_or(1))
     }
 
     /// Runs a command in one of the ways, or prints it under `--dry-run`.
@@ -241,6 +300,13 @@ fn source_of(token: &Token) -> Option<(&Path, Option<&str>)> {
         None => matches!(source::classify(path, None, None), Ok(Input::Source(_))),
     };
     source.then_some((path, language.as_deref()))
+}
+
+/// Whether an object or archive throws or catches: Makefiles seldom tell the link what they told the compiler.
+fn unwinds(token: &Token) -> bool {
+    let Token::Input { path, .. } = token else { return false };
+    let bytes = std::fs::read(path).unwrap_or_default();
+    ["__cxa_throw", "__cxa_begin_catch"].iter().any(|name| memchr::memmem::find(&bytes, name.as_bytes()).is_some())
 }
 
 /// Whether these words make clang answer something, or stop at an object or earlier.

@@ -13,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
 use crate::wrap::{self, System};
-use crate::{binaryen, binutils, build, cargo, cc, determinism, linker, links, opt, preinit, run, toolchain, wat};
+use crate::{
+    binaryen, binutils, build, cache, cargo, cc, determinism, linker, links, opt, preinit, run, toolchain, wat,
+};
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
 #[derive(Debug, Parser)]
@@ -60,6 +62,7 @@ enum Subcommand {
     /// Print what `wbuild make` sets, for a shell: eval "$(wbuild env)"
     Env,
     InstallLinks(links::Args),
+    Cache(cache::Args),
     #[command(name = "wat2wasm")]
     Wat2wasm(wat::Assemble),
     #[command(name = "wasm2wat")]
@@ -96,6 +99,9 @@ enum Action {
         /// The sysroot's package, fetched elsewhere, for a machine without network
         #[arg(long, value_name = "FILE")]
         archive: Option<std::path::PathBuf>,
+        /// The sources of a libc++ with exceptions too, by pip, for -fexceptions
+        #[arg(long)]
+        exceptions: bool,
     },
     /// Remove what was installed into the user's folder
     Remove,
@@ -244,6 +250,7 @@ fn subcommand(words: &[OsString]) -> i32 {
         Subcommand::Cargo(args) => {
             cargo::command(&args, &kept, &Ui::new(Verbosity::Normal)).unwrap_or_else(|e| status(Err(e)))
         }
+        Subcommand::Cache(args) => status(cache::command(&args, &toolchain::Places::of_process())),
         Subcommand::Harden(args) => {
             let ui = Ui::new(args.verbosity());
             status(determinism::harden_command(&args, &ui))
@@ -274,9 +281,9 @@ fn subcommand(words: &[OsString]) -> i32 {
             let (places, ui) = (toolchain::Places::of_process(), Ui::new(Verbosity::Normal));
             let result = match action {
                 None => toolchain::list(&places).map(|text| print_to(&mut std::io::stdout().lock(), &text)),
-                Some(Action::Install { yes, archive }) => {
+                Some(Action::Install { yes, archive, exceptions }) => {
                     let consent = if yes { toolchain::Consent::Given } else { toolchain::Consent::Ask };
-                    toolchain::install(&places, &ui, &toolchain::Options { consent, archive })
+                    toolchain::install(&places, &ui, &toolchain::Options { consent, archive, exceptions })
                 }
                 Some(Action::Remove) => toolchain::remove(&places, &ui),
             };

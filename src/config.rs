@@ -7,6 +7,7 @@ use wbuild_targets::Target;
 
 use crate::args::{self, Dialect, Token};
 use crate::binaryen;
+use crate::cache;
 use crate::cargo::Profile;
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
@@ -113,6 +114,8 @@ pub struct Config {
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
     pub verify_each: bool,
+    /// Whether earlier results may be taken, and this one kept.
+    pub cache: cache::Use,
     pub dry_run: bool,
     pub verbosity: Verbosity,
     /// Where the report goes.
@@ -143,6 +146,8 @@ pub struct Program {
     pub items: Vec<Item>,
     /// Objects that were compiled before, and from what, for messages.
     pub compiled: Names,
+    /// Whether C++ has exceptions.
+    pub exceptions: bool,
     /// For every compilation.
     pub compile_args: Vec<OsString>,
     /// `-mllvm X` pairs, for whoever generates code.
@@ -293,7 +298,7 @@ impl Config {
     /// Resolves a command line. `stdin` is what standard input holds, where an input is `-` and its
     /// language is not said. What a cargo project keeps in its files comes before the command line.
     pub fn resolve(tokens: Vec<Token>, stdin: Option<&[u8]>) -> Result<Config> {
-        let mut draft = Draft::new(Dialect::Build);
+        let mut draft = Draft::new(Dialect::Build, false);
         let mut kept = Kept::default();
         if let Some(manifest) = tokens.iter().find_map(project) {
             kept = manifest::kept(&manifest)?;
@@ -309,9 +314,9 @@ impl Config {
 }
 
 impl Config {
-    /// What `wbuild cc` links, of objects and archives alone.
-    pub fn of_link(tokens: Vec<Token>) -> Result<Config> {
-        let mut draft = Draft::new(Dialect::Cc);
+    /// What `wbuild cc` or, for C++, `wbuild c++` links, of objects and archives alone.
+    pub fn of_link(tokens: Vec<Token>, cxx: bool) -> Result<Config> {
+        let mut draft = Draft::new(Dialect::Cc, cxx);
         for token in tokens {
             draft.take(token, None)?;
         }

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use crate::cache::{self, Cache};
 use crate::config::Program;
 use crate::error::{Error, Result};
 use crate::explain::{self, Names};
@@ -22,9 +23,19 @@ pub struct Linked {
     pub names: Names,
 }
 
+/// What every step of a build uses.
+#[derive(Clone, Copy)]
+pub struct Build<'a> {
+    pub cache: &'a Cache,
+    pub ui: &'a Ui,
+    /// Where intermediate files are.
+    pub scratch: &'a Path,
+}
+
 /// Compiles the sources of every variant, as many at once as there are processors. Diagnostics come
 /// in the order of the command line, and of the first variant only.
-pub fn compile(variants: &[Variant], stdin: &[u8], ui: &Ui, report: &mut Report) -> Result<()> {
+pub fn compile(variants: &[Variant], stdin: &[u8], build: &Build, report: &mut Report) -> Result<()> {
+    let ui = build.ui;
     let jobs: Vec<&Compile> = variants.iter().flat_map(|variant| &variant.compile).collect();
     if jobs.is_empty() {
         return Ok(());
@@ -35,7 +46,7 @@ pub fn compile(variants: &[Variant], stdin: &[u8], ui: &Ui, report: &mut Report)
         ui.progress(format!("compiling {}", job.source.display()));
         ui.verbose(job.command.shell());
         let input = if job.source.as_os_str() == "-" { stdin } else { &[] };
-        job.command.run_with_input(input, Limits::default())
+        build.cache.compile(&cache::Compile { command: &job.command, source: &job.source, input, object: &job.object })
     });
     let mut failed: Vec<PathBuf> = Vec::new();
     let mut diagnostics = String::new();
@@ -74,13 +85,16 @@ pub fn compile(variants: &[Variant], stdin: &[u8], ui: &Ui, report: &mut Report)
 }
 
 /// Links one variant, whose sources have been compiled.
-pub fn link(variant: &Variant, program: &Program, ui: &Ui, report: &mut Report) -> Result<Linked> {
+pub fn link(variant: &Variant, program: &Program, build: &Build, report: &mut Report) -> Result<Linked> {
+    let ui = build.ui;
     let start = Instant::now();
     ui.progress("linking");
     ui.verbose(variant.link.command.shell());
     let here = variant.compile.iter().map(|c| (c.object.clone(), c.source.clone()));
     let names: Names = here.chain(program.compiled.iter().cloned()).collect();
-    let linked = variant.link.command.run(Limits::default())?;
+    let scratch: Vec<&Path> =
+        program.compiled.iter().filter_map(|(object, _)| object.parent()).chain([build.scratch]).collect();
+    let linked = build.cache.link(&variant.link.command, &variant.link.module, &scratch)?;
     if !linked.status.success() {
         return Err(explain::link(&linked.stderr, &names, &bitcode_users(variant), program));
     }

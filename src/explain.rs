@@ -70,7 +70,7 @@ const ABSENT: &[(&[&str], &str)] = &[
     (&["pthread_create", "pthread_join", "thrd_create"], "there are no threads here; compile that part out"),
     (
         &["__cxa_throw", "__cxa_allocate_exception", "__cxa_begin_catch", "_Unwind_RaiseException", "__cpp_exception"],
-        "C++ exceptions are not built yet; compile the objects with -fno-exceptions",
+        "the object was compiled with C++ exceptions: compile its source here, with -fexceptions",
     ),
     (&["__wasm_longjmp", "__c_longjmp"], "the object was compiled for wasm exceptions: add --exceptions=wasm"),
     (&["chmod", "fchmod", "umask", "mknod", "mkfifo", "chroot"], "WASI has no file permissions; compile that part out"),

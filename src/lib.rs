@@ -9,6 +9,7 @@ pub mod binutils;
 pub mod bitcode;
 pub mod build;
 pub mod c;
+pub mod cache;
 pub mod cargo;
 pub mod cc;
 pub mod cli;

@@ -48,6 +48,8 @@ pub fn command(
 ) -> Command {
     let mut command = Toolchain::command(&toolchain.wasm_ld);
     command.args(["-m", "wasm32", "--error-limit=0"]);
+    // First, so that its libc++ is found and not the sysroot's.
+    command.args(place.libcxx.iter().map(|libcxx| flag("-L", &libcxx.folder)));
     command.args(toolchain.library_dirs.iter().map(|d| flag("-L", d)));
     memory(&mut command, program, toolchain);
     exports(&mut command, config, program);
@@ -72,7 +74,8 @@ pub fn command(
             Entry::None => {}
         }
     }
-    let mut cxx = program.items.iter().any(|i| matches!(i, crate::config::Item::Source(_, l) if l.is_cxx()));
+    let mut cxx = program.exceptions
+        || program.items.iter().any(|i| matches!(i, crate::config::Item::Source(_, l) if l.is_cxx()));
     for part in parts {
         match part {
             Part::File(path) => drop(command.arg(path)),
@@ -171,6 +174,7 @@ fn own_objects(command: &mut Command, config: &Config, program: &Program, place:
     if c::needs_setjmp_runtime(program) {
         command.arg(&place.runtime.sjlj);
     }
+    command.args(place.libcxx.iter().map(|libcxx| libcxx.runtime()));
     if let (Some(options), true) = (&config.preinit, config.target.has_libc) {
         command.args(&place.runtime.preinit).args(options.link_words(config.entry));
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cache::{self, Cache};
 use crate::config::{Debug, Level};
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::pipeline::{self, Options, Origin};
 use crate::preinit;
 use crate::process::Limits;
 use crate::report::Report;
-use crate::toolchain::{self, Toolchain};
+use crate::toolchain::{self, Places, Toolchain};
 use crate::ui::{Ui, Verbosity};
 
 /// The variable by which `wbuild cargo` says how to link.
@@ -80,7 +81,9 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     options.preinit = options.preinit.filter(|preinit| preinit.applies_to(&before));
     let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
     let name = module.display().to_string();
-    let after = pipeline::run(&name, before, &pipeline::stages(&options), &options, &ui, &mut report)?;
+    let cache = Cache::open(&Places::of_process(), cache::Use::Allowed);
+    let stages = pipeline::stages(&options);
+    let after = pipeline::cached(&name, before, &stages, &options, &cache, &ui, &mut report)?;
     output::check_size(&name, after.len(), settings.size_limit)?;
     output::write(module, &after)?;
     Ok(0)

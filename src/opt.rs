@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use wbuild_passes::{Kind, kind};
 
+use crate::cache::{self, Cache};
 use crate::config::{Debug, Level};
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Options, Origin};
 use crate::report::{Report, Timing};
+use crate::toolchain::Places;
 use crate::ui::{Ui, Verbosity};
 use crate::{output, wasm, wat};
 
@@ -50,6 +52,9 @@ pub struct Args {
     /// Write stages, times and sizes as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Take no earlier result from the cache, and keep none
+    #[arg(long)]
+    no_cache: bool,
     /// Print every stage with its time
     #[arg(short, long, conflicts_with = "quiet")]
     verbose: bool,
@@ -103,7 +108,10 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
     let after = match &args.passes {
         Some(names) => named(&name, &before, names, args.verify_each, &mut report)?,
         None => {
-            let after = pipeline::run(&name, before.clone(), &pipeline::stages(&options), &options, ui, &mut report)?;
+            let used = if args.no_cache { cache::Use::Off } else { cache::Use::Allowed };
+            let cache = Cache::open(&Places::of_process(), used);
+            let stages = pipeline::stages(&options);
+            let after = pipeline::cached(&name, before.clone(), &stages, &options, &cache, ui, &mut report)?;
             // Each stage keeps this by itself; a promise is worth a second look.
             if after.len() <= before.len() { after } else { before }
         }

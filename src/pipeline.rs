@@ -7,6 +7,7 @@ use wbuild_passes::snapshot;
 
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
+use crate::cache::{self, Cache, Made};
 use crate::config::{Config, Debug, Level, Work};
 use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
@@ -147,6 +148,36 @@ pub fn until_imports_remain(stages: &[Stage]) -> usize {
         Some(at) => at + 1,
         None => stages.len().min(1),
     }
+}
+
+/// As [`run`], or what the same stages made of the same module before.
+pub fn cached(
+    what: &str,
+    module: Vec<u8>,
+    stages: &[Stage],
+    options: &Options,
+    cache: &Cache,
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<Vec<u8>> {
+    // Passes alone are done before an answer is read. Initialization sees folders and variables, and a wasm-opt of the
+    // user's may be a script that does.
+    let worth = stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..) | Stage::Harden(..)));
+    let pure = !stages.iter().any(|stage| matches!(stage, Stage::Snapshot(..)))
+        && matches!(options.binaryen, binaryen::Tool::Off | binaryen::Tool::Builtin);
+    let question = cache.question("stages").filter(|_| worth && pure);
+    let Some(question) = question else { return run(what, module, stages, options, ui, report) };
+    let question = question.text(format!("{stages:?} {options:?}")).bytes(&module).key();
+    if let Some(parts) = cache.recall(cache::Level::Stages, &question)
+        && let Some(module) = cache::take_module(&parts, ui, report)
+    {
+        return Ok(module);
+    }
+    let (ui, mut branch) = (ui.recording(), report.branch());
+    let module = run(what, module, stages, options, &ui, &mut branch)?;
+    cache.remember_module(&question, None, &Made { module: &module, report: &branch, ui: &ui }, what);
+    report.take(branch, "");
+    Ok(module)
 }
 
 /// Runs `stages` over a module. `what` names it in messages.

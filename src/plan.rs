@@ -8,8 +8,8 @@ use crate::pipeline::{self, Stage};
 use crate::process::{Command, quote};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain::Toolchain;
 use crate::toolchain::rust::Rust;
+use crate::toolchain::{Toolchain, libcxx};
 use crate::{c, link, rust};
 
 /// Everything a build does, in order.
@@ -56,6 +56,8 @@ pub struct Place {
     pub scratch: PathBuf,
     /// Where wbuild's own headers and objects for C are.
     pub runtime: Runtime,
+    /// libc++ with exceptions, where the program has them.
+    pub libcxx: Option<libcxx::Library>,
     /// Whether the compiler's diagnostics are coloured.
     pub color: bool,
     /// Whether SOURCE_DATE_EPOCH is set: else `__DATE__` is that of 1970.
@@ -166,5 +168,6 @@ pub(crate) fn codegen(program: &Program) -> Vec<OsString> {
         Setjmp::Wasm => &["-mllvm", "-wasm-enable-sjlj", "-mllvm", "-wasm-use-legacy-eh=false"],
         Setjmp::WasmLegacy => &["-mllvm", "-wasm-enable-sjlj", "-mllvm", "-wasm-use-legacy-eh"],
     };
-    own.iter().map(OsString::from).chain(program.codegen_args.iter().cloned()).collect()
+    let exceptions: &[&str] = if program.exceptions { &crate::runtime::EXCEPTIONS_COMPILE[1..] } else { &[] };
+    own.iter().chain(exceptions).map(OsString::from).chain(program.codegen_args.iter().cloned()).collect()
 }

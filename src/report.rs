@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -33,6 +33,8 @@ pub struct Report {
     not_reproducible: Vec<String>,
     tools: Vec<Tool>,
     stages: Vec<Stage>,
+    /// The module was made by an earlier build; the stages are that build's, and took no time now.
+    from_cache: bool,
     milliseconds: f64,
     /// The most memory that this process held at a time, in bytes; its children's is not in it.
     /// Only Linux tells.
@@ -52,15 +54,24 @@ pub struct Timing {
     pub note: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// What a report says of a result, wherever the result came from.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Kept {
+    kept: Option<String>,
+    hardened: bool,
+    hardening: Option<serde_json::Value>,
+    stages: Vec<Stage>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Stage {
     name: String,
     milliseconds: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     size_before: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     size_after: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     note: Option<String>,
 }
 
@@ -81,6 +92,7 @@ impl Report {
             not_reproducible: Vec::new(),
             tools: Vec::new(),
             stages: Vec::new(),
+            from_cache: false,
             milliseconds: 0.0,
             peak_memory: None,
             start: Instant::now(),
@@ -95,6 +107,7 @@ impl Report {
     /// Takes over what a branch saw, under its name.
     pub fn take(&mut self, branch: Report, name: &str) {
         self.not_reproducible.extend(branch.not_reproducible);
+        self.kept = branch.kept.or(self.kept.take());
         // The last is the one that was kept, or as good: all of them were hardened, or none.
         self.hardened |= branch.hardened;
         self.hardening = branch.hardening.or(self.hardening.take());
@@ -136,6 +149,29 @@ impl Report {
 
     pub fn kept(&mut self, name: &str) {
         self.kept = Some(name.to_string());
+    }
+
+    /// What an answer in the cache needs; `None` where another run could come out otherwise.
+    pub fn to_keep(&self) -> Option<Kept> {
+        self.not_reproducible.is_empty().then(|| Kept {
+            kept: self.kept.clone(),
+            hardened: self.hardened,
+            hardening: self.hardening.clone(),
+            stages: self.stages.iter().map(|stage| Stage { milliseconds: 0.0, ..stage.clone() }).collect(),
+        })
+    }
+
+    /// Takes over what was kept of the run that made a result.
+    pub fn take_kept(&mut self, kept: Kept) {
+        self.kept = kept.kept.or(self.kept.take());
+        self.hardened |= kept.hardened;
+        self.hardening = kept.hardening.or(self.hardening.take());
+        self.stages.extend(kept.stages);
+    }
+
+    /// The whole module came from the cache.
+    pub fn from_cache(&mut self) {
+        self.from_cache = true;
     }
 
     /// The build is done, and this is what it made.

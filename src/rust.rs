@@ -29,14 +29,15 @@ impl Linker {
     /// linker by one path, so the one that is itself wasm cannot serve.
     pub fn choose(toolchain: Result<&Toolchain, Error>, rust: &Rust) -> Result<Linker> {
         let refused = match toolchain {
-            Ok(toolchain) if !toolchain.hermetic => {
+            // rustc says the flavor itself, and takes no other second word.
+            Ok(toolchain) if toolchain.wasm_ld.get(1).is_none_or(|word| word.as_os_str() == "-flavor") => {
                 let identity = toolchain.identity.iter().filter(|tool| tool.name == "wasm-ld").cloned().collect();
                 let path = toolchain.wasm_ld.first().cloned().unwrap_or_default();
                 let crt_reactor = toolchain.crt_reactor.clone();
                 return Ok(Linker { path, crt_reactor, malloc: None, preinit: None, identity });
             }
             Ok(_) => Error::build("no native wasm-ld found, and rustc needs one")
-                .cause("the linker that is itself wasm takes more than one word to start")
+                .cause("the linker of this compiler takes more than one word to start")
                 .help("wbuild toolchain install; or install Rust by rustup, which brings rust-lld"),
             Err(e) => e,
         };

@@ -43,7 +43,7 @@ const KNOWN: &[&str] = &[
 const FOREIGN: &[(&str, &str)] = &[
     ("ASSERTIONS", "compile with -fsanitize=undefined -fsanitize-trap=undefined for checks, or leave it out"),
     ("ASYNCIFY", "wbuild has no Asyncify; setjmp and longjmp work without it"),
-    ("DISABLE_EXCEPTION_CATCHING", "C++ exceptions are off in wbuild; leave it out"),
+    ("DISABLE_EXCEPTION_CATCHING", "C++ exceptions are off unless -fexceptions is given"),
     ("ENVIRONMENT", "wbuild makes no JavaScript; leave it out"),
     ("EXIT_RUNTIME", "a command always ends with its main; use --reactor for a library"),
     ("EXPORTED_RUNTIME_METHODS", "wbuild makes no JavaScript; export C functions with --export NAME"),
@@ -77,7 +77,7 @@ const FOREIGN: &[(&str, &str)] = &[
     ("USE_ZLIB", "give the library's sources or its .a to wbuild"),
     ("USE_LIBPNG", "give the library's sources or its .a to wbuild"),
     ("WASM_BIGINT", "wbuild makes no JavaScript, and i64 is passed as it is; leave it out"),
-    ("WASM_EXCEPTIONS", "use --exceptions=wasm for setjmp; C++ exceptions are not built yet"),
+    ("WASM_EXCEPTIONS", "use --exceptions=wasm for setjmp, and -fexceptions for C++ exceptions"),
 ];
 
 /// Reads `NAME` or `NAME=VALUE`.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -23,8 +24,25 @@ pub enum Verbosity {
 pub struct Ui {
     verbosity: Verbosity,
     /// Notes that were said: two ways of one build need not say the same twice.
-    said: Mutex<BTreeSet<String>>,
+    said: Arc<Mutex<BTreeSet<String>>>,
     bar: Option<ProgressBar>,
+    /// What is being written down, by whoever asked for that.
+    records: Vec<Arc<Mutex<Vec<Said>>>>,
+}
+
+/// What was said and belongs to a result: who takes the result from a cache says it again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Said {
+    Note(String),
+    Diagnostics(String),
+    ProgramOutput(String),
+}
+
+impl Said {
+    pub fn text(&self) -> &str {
+        let (Said::Note(text) | Said::Diagnostics(text) | Said::ProgramOutput(text)) = self;
+        text
+    }
 }
 
 impl Ui {
@@ -35,12 +53,35 @@ impl Ui {
             bar.set_style(ProgressStyle::with_template("{spinner} {msg} {elapsed}").expect("a valid template"));
             bar
         });
-        Ui { verbosity, said: Mutex::default(), bar }
+        Ui { verbosity, said: Arc::default(), bar, records: Vec::new() }
+    }
+
+    /// The same, and what is said through it is also written down.
+    pub fn recording(&self) -> Ui {
+        let mut records = self.records.clone();
+        records.push(Arc::default());
+        Ui { verbosity: self.verbosity, said: self.said.clone(), bar: self.bar.clone(), records }
+    }
+
+    /// What was said since [`Ui::recording`].
+    pub fn recorded(&self) -> Vec<Said> {
+        self.records.last().map(|record| lock(record).clone()).unwrap_or_default()
+    }
+
+    /// Says again what was said before.
+    pub fn replay(&self, said: &[Said]) {
+        for said in said {
+            match said {
+                Said::Note(text) => self.note(text),
+                Said::Diagnostics(text) => self.diagnostics(text),
+                Said::ProgramOutput(text) => self.program_output(text),
+            }
+        }
     }
 
     /// Without progress, for one of many processes that share a terminal.
     pub fn plain(verbosity: Verbosity) -> Ui {
-        Ui { verbosity, said: Mutex::default(), bar: None }
+        Ui { verbosity, said: Arc::default(), bar: None, records: Vec::new() }
     }
 
     pub fn verbosity(&self) -> Verbosity {
@@ -64,7 +105,8 @@ impl Ui {
 
     /// A note worth reading that is no error, once: `note: ...`.
     pub fn note(&self, text: impl AsRef<str>) {
-        let new = self.said.lock().unwrap_or_else(|e| e.into_inner()).insert(text.as_ref().to_string());
+        self.record(|| Said::Note(text.as_ref().to_string()));
+        let new = lock(&self.said).insert(text.as_ref().to_string());
         if new && self.verbosity > Verbosity::Quiet {
             self.line(&format!("note: {}", text.as_ref()));
         }
@@ -80,15 +122,16 @@ impl Ui {
     /// A tool's diagnostics (warnings), unchanged, even under `-q`.
     pub fn diagnostics(&self, text: &str) {
         if !text.is_empty() {
+            self.record(|| Said::Diagnostics(text.to_string()));
             self.line(text.trim_end_matches('\n'));
         }
     }
 
     /// What a program printed that ran while building, even under `-q`; once, where two ways of one build ran it.
     pub fn program_output(&self, text: &str) {
-        let new = self.said.lock().unwrap_or_else(|e| e.into_inner()).insert(text.to_string());
-        if new {
-            self.diagnostics(text);
+        self.record(|| Said::ProgramOutput(text.to_string()));
+        if lock(&self.said).insert(text.to_string()) && !text.is_empty() {
+            self.line(text.trim_end_matches('\n'));
         }
     }
 
@@ -111,10 +154,18 @@ impl Ui {
         Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
+    fn record(&self, said: impl Fn() -> Said) {
+        self.records.iter().for_each(|record| lock(record).push(said()));
+    }
+
     fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{text}")),
             None => eprintln!("{text}"),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|e| e.into_inner())
 }

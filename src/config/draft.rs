@@ -11,6 +11,7 @@ use super::{
 };
 use crate::args::{Dialect, Own, Token};
 use crate::binaryen;
+use crate::cache;
 use crate::cargo::Profile;
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
@@ -36,6 +37,8 @@ fn manifest_of(path: &Path) -> PathBuf {
 #[derive(Default)]
 pub(super) struct Draft {
     dialect: Dialect,
+    /// Whether this is C++, whatever the inputs are called.
+    cxx: bool,
     items: Vec<Item>,
     module: Option<(PathBuf, Language)>,
     /// Rust's source.
@@ -82,6 +85,7 @@ pub(super) struct Draft {
     js_boundary: bool,
     binaryen: binaryen::Tool,
     verify_each: bool,
+    cache: cache::Use,
     dry_run: bool,
     verbosity: Verbosity,
     json: Option<PathBuf>,
@@ -91,8 +95,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub(super) fn new(dialect: Dialect) -> Draft {
-        Draft { dialect, ..Draft::default() }
+    pub(super) fn new(dialect: Dialect, cxx: bool) -> Draft {
+        Draft { dialect, cxx, ..Draft::default() }
     }
 
     pub(super) fn take(&mut self, token: Token, stdin: Option<&[u8]>) -> Result<()> {
@@ -216,14 +220,9 @@ impl Draft {
             Own::Lib => self.pick = Pick::Lib,
             Own::Binaryen => self.binaryen = value.parse().unwrap_or_default(),
             Own::Clang => self.toolchain.clang = Some(value.into()),
-            Own::Compiler => {
-                self.toolchain.choice = choose(
-                    "--compiler",
-                    &value,
-                    &[("auto", Choice::Auto), ("native", Choice::Native), ("hermetic", Choice::Hermetic)],
-                )?;
-            }
+            Own::Compiler => self.toolchain.choice = Choice::named(&value)?,
             Own::DryRun => self.dry_run = true,
+            Own::NoCache => self.cache = cache::Use::Off,
             Own::Edition => self.edition = Some(value),
             Own::Exceptions => {
                 let forms = [("wasm", Setjmp::Wasm), ("wasm-legacy", Setjmp::WasmLegacy), ("none", Setjmp::Lowered)];
@@ -351,6 +350,7 @@ impl Draft {
             preinit,
             hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
+            cache: self.cache,
             dry_run: self.dry_run,
             verbosity: self.verbosity,
             json: self.json,
@@ -510,17 +510,7 @@ impl Draft {
         if self.simd {
             self.compile_args.push("-msimd128".into());
         }
-        let cxx = self.items.iter().any(|i| matches!(i, Item::Source(_, l) if l.is_cxx()));
-        let exceptions = ["-fexceptions", "-fcxx-exceptions", "-fwasm-exceptions"];
-        self.compile_args.retain(|arg| arg.to_str() != Some("-fno-exceptions"));
-        let given = self.compile_args.iter().find(|a| exceptions.iter().any(|e| a.to_str() == Some(e)));
-        if let (true, Some(flag)) = (cxx, given) {
-            return Err(Error::usage(format!("{} has no effect yet", flag.to_string_lossy()))
-                .cause("C++ exceptions are not built yet")
-                .help("leave it out and compile without exceptions; a throw is then an error of the compiler"));
-        }
-        // In C it only asks that frames can be unwound, which wasm has no notion of.
-        self.compile_args.retain(|arg| !exceptions.iter().any(|e| arg.to_str() == Some(e)));
+        let exceptions = self.exceptions(target)?;
         let has_sources = self.items.iter().any(|item| matches!(item, Item::Source(..)));
         let lto = if has_sources || self.lto.is_some() { self.lto() } else { Lto::Off };
         Ok(Program {
@@ -530,6 +520,7 @@ impl Draft {
             compile_args: std::mem::take(&mut self.compile_args),
             codegen_args: std::mem::take(&mut self.codegen_args),
             lto,
+            exceptions,
             setjmp: self.setjmp,
             debug_flag: self.debug.clone().filter(|_| debug == Debug::Full),
             exports: std::mem::take(&mut self.exports),
@@ -539,6 +530,32 @@ impl Draft {
             default_libs: !self.no_default_libs,
             toolchain: std::mem::take(&mut self.toolchain),
         })
+    }
+
+    /// Whether C++ has exceptions: the last word about them holds.
+    fn exceptions(&mut self, target: &Target) -> Result<bool> {
+        const WORDS: &[&str] = &["-fexceptions", "-fcxx-exceptions", "-fno-exceptions", "-fno-cxx-exceptions"];
+        let is = |arg: &OsString, words: &[&str]| words.iter().any(|word| arg.to_str() == Some(word));
+        let asked = self.compile_args.iter().rev().find(|arg| is(arg, WORDS)).is_some_and(|arg| is(arg, &WORDS[..2]));
+        let by_wasm = self.compile_args.iter().any(|arg| is(arg, &["-fwasm-exceptions"]));
+        // In C it only asks that frames can be unwound, which wasm has no notion of.
+        self.compile_args.retain(|arg| !is(arg, WORDS) && !is(arg, &["-fwasm-exceptions"]));
+        let sources = || self.items.iter().filter(|item| matches!(item, Item::Source(..)));
+        let cxx = sources().any(|item| matches!(item, Item::Source(_, language) if language.is_cxx()));
+        let objects = sources().next().is_none() && self.items.iter().any(|item| matches!(item, Item::Object(_)));
+        if !(cxx || objects || self.cxx) || !(asked || by_wasm) {
+            return Ok(false);
+        }
+        if by_wasm || self.setjmp != Setjmp::Lowered {
+            return Err(Error::usage("C++ exceptions are not built as wasm exceptions")
+                .cause("wbuild has them without, on every engine")
+                .help("say -fexceptions alone"));
+        }
+        match target.has_libc {
+            true => Ok(true),
+            false => Err(Error::usage(format!("C++ exceptions need a C library, and {} has none", target.name))
+                .help("leave out -fexceptions, or --target=wasm32-wasip1")),
+        }
     }
 
     fn memory(&self, target: &Target) -> Result<Memory> {

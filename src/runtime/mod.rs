@@ -5,6 +5,7 @@
 mod provide;
 
 pub use provide::Runtime;
+pub(crate) use provide::archive;
 
 /// A file of the runtime: its path below the runtime's folder, and its text.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +52,15 @@ pub const PREINIT_SOURCE: &str = "preinit.c";
 
 /// The library's name, as a linker looks it up.
 pub const MALLOC_LIBRARY: &str = "wbuild-malloc";
+
+/// What C++ exceptions need instead of an unwinder: compiled beside libc++abi, whose headers it includes.
+pub const EXCEPTIONS: &str = include_str!("exceptions.cpp");
+
+/// libc++'s `__config_site` for a build with exceptions.
+pub const LIBCXX_CONFIG: &str = include_str!("config_site.h");
+
+/// What code gets that throws and catches, besides [`SJLJ_COMPILE`]; the words for LLVM the linker too.
+pub const EXCEPTIONS_COMPILE: &[&str] = &["-fexceptions", "-mllvm", "-enable-emscripten-cxx-exceptions"];
 
 /// How the runtime itself is compiled, besides `--target`. It includes nothing. Without
 /// `-fno-builtin` clang would make memset of the loop in memset.

@@ -10,9 +10,13 @@ use super::{
     COMPILE_ARGS, COMPILE_SMALL_ARGS, FILES, HEADERS, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE,
     PREINIT_SOURCE, SJLJ_SOURCE,
 };
+use crate::cache::Key;
 use crate::error::{Error, Result};
 use crate::process::Limits;
 use crate::toolchain::{Places, Toolchain};
+
+/// The hashes of all files, beside them.
+const SUMS: &str = "sums";
 
 /// The runtime as a build uses it. The default is none, for a build without C.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +36,6 @@ pub struct Runtime {
     folder: PathBuf,
     /// The sources, and the object that each becomes.
     sources: Vec<(&'static str, &'static str)>,
-    target: &'static str,
 }
 
 impl Runtime {
@@ -52,14 +55,20 @@ impl Runtime {
             add(file.path);
             add(file.text);
         }
-        for tool in toolchain.identity.iter().filter(|t| t.name == "clang") {
+        // The compiler comes first.
+        for tool in toolchain.identity.iter().take(1) {
             add(&tool.version);
             add(&tool.sha256);
         }
         let key = hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect::<String>();
-        let folder = places.cache()?.join("runtime").join(key);
+        // Without a folder for caches it can still be made for one build.
+        let folder = places.cache().unwrap_or_default().join("runtime").join(key);
+        Ok(Runtime::of(folder, sources))
+    }
+
+    fn of(folder: PathBuf, sources: Vec<(&'static str, &'static str)>) -> Runtime {
         let object = |source: &str| sources.iter().find(|(s, _)| *s == source).map(|(_, object)| folder.join(object));
-        Ok(Runtime {
+        Runtime {
             include: folder.join(INCLUDE),
             headers: folder.join(HEADERS),
             sjlj: object(SJLJ_SOURCE).unwrap_or_default(),
@@ -68,13 +77,24 @@ impl Runtime {
             malloc: object(MALLOC_SOURCE).map(|object| object.with_file_name(format!("lib{MALLOC_LIBRARY}.a"))),
             folder: folder.clone(),
             sources,
-            target: target.name,
-        })
+        }
     }
 
-    /// Makes it, unless it is there: whole or not at all, also when two builds do so at once.
+    /// As [`Runtime::ensure`]; where the cache cannot hold it, it is made in a folder of this build's own.
+    pub fn ensure_or_in(self, scratch: &Path, toolchain: &Toolchain) -> Result<Runtime> {
+        if self.ensure(toolchain).is_ok() {
+            return Ok(self);
+        }
+        let own = Runtime::of(scratch.join("runtime"), self.sources);
+        own.ensure(toolchain).map(|()| own)
+    }
+
+    /// Makes it, unless it is there undamaged: whole or not at all, also when two builds do so at once.
     pub fn ensure(&self, toolchain: &Toolchain) -> Result<()> {
-        if self.folder.is_dir() {
+        if !self.folder.is_absolute() {
+            return Err(Error::build("no folder to keep wbuild's runtime in").help("set WBUILD_CACHE to a folder"));
+        }
+        if self.is_whole() {
             return Ok(());
         }
         let parent = self.folder.parent().unwrap_or(&self.folder);
@@ -91,9 +111,38 @@ impl Runtime {
         made?;
         match fs::rename(new.path(), &self.folder) {
             // Another build was faster, with the same result.
-            Err(_) if self.folder.is_dir() => Ok(()),
+            Err(_) if self.is_whole() => Ok(()),
+            // What is damaged is repaired file by file, because others may be reading the rest.
+            Err(_) if self.folder.is_dir() => self.repair(new.path()).map_err(fail),
             other => other.map_err(fail),
         }
+    }
+
+    /// Every file that is part of it, from its folder.
+    fn files(&self) -> Vec<PathBuf> {
+        let objects = self.sources.iter().map(|(_, object)| PathBuf::from(object));
+        let library = self.malloc.iter().filter_map(|path| path.file_name()).map(PathBuf::from);
+        FILES.iter().map(|file| PathBuf::from(file.path)).chain(objects).chain(library).collect()
+    }
+
+    /// Whether all files are there and hold what they held when they were made.
+    fn is_whole(&self) -> bool {
+        fs::read_to_string(self.folder.join(SUMS))
+            .is_ok_and(|sums| self.sums(&self.folder).is_ok_and(|now| now == sums))
+    }
+
+    fn sums(&self, folder: &Path) -> std::io::Result<String> {
+        let line = |file: &PathBuf| Ok(format!("{} {}\n", Key::of(&fs::read(folder.join(file))?), file.display()));
+        self.files().iter().map(line).collect()
+    }
+
+    fn repair(&self, new: &Path) -> std::io::Result<()> {
+        for file in self.files().iter().map(PathBuf::as_path).chain([Path::new(SUMS)]) {
+            let place = self.folder.join(file);
+            fs::create_dir_all(place.parent().unwrap_or(&self.folder))?;
+            fs::rename(new.join(file), place)?;
+        }
+        Ok(())
     }
 
     fn make(&self, toolchain: &Toolchain, into: &Path, fail: &dyn Fn(std::io::Error) -> Error) -> Result<()> {
@@ -103,9 +152,9 @@ impl Runtime {
             fs::write(&path, file.text).map_err(fail)?;
         }
         for (source, object) in &self.sources {
-            let mut command = Toolchain::command(&toolchain.clang);
+            let mut command = toolchain.compiler(false);
             let args = if *source == MALLOC_SOURCE { COMPILE_SMALL_ARGS } else { COMPILE_ARGS };
-            command.arg(format!("--target={}", self.target)).arg("-nostdlibinc").args(args);
+            command.args(&toolchain.compile_args).arg("-nostdlibinc").args(args);
             command.arg("-c").arg(into.join(source)).arg("-o").arg(into.join(object));
             let out = command.run(Limits::default())?;
             if !out.status.success() {
@@ -119,19 +168,23 @@ impl Runtime {
         }
         if let Some(name) = self.malloc.as_ref().and_then(|path| path.file_name()) {
             let object = fs::read(into.join("malloc.o")).map_err(fail)?;
-            fs::write(into.join(name), archive("malloc.o", &object)).map_err(fail)?;
+            fs::write(into.join(name), archive(&[("malloc".to_string(), object)])).map_err(fail)?;
         }
-        Ok(())
+        self.sums(into).and_then(|sums| fs::write(into.join(SUMS), sums)).map_err(fail)
     }
 }
 
-/// An archive of one object, without an index, which wasm-ld does not need.
-fn archive(name: &str, object: &[u8]) -> Vec<u8> {
-    // Name, time, owner, group, mode, size, each padded, as ar(5) has them.
-    let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, object.len());
-    let mut bytes = [b"!<arch>\n", header.as_bytes(), object].concat();
-    if bytes.len() % 2 == 1 {
-        bytes.push(b'\n');
+/// An archive of objects, each by its name without the suffix. It has no index, which wasm-ld does not need.
+pub(crate) fn archive(objects: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = b"!<arch>\n".to_vec();
+    for (name, object) in objects {
+        // Name, time, owner, group, mode, size, each padded, as ar(5) has them; the name has room for 15 characters.
+        let name = format!("{name:.13}.o/");
+        bytes.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, object.len()).bytes());
+        bytes.extend(object);
+        if bytes.len() % 2 == 1 {
+            bytes.push(b'\n');
+        }
     }
     bytes
 }

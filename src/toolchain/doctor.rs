@@ -8,7 +8,7 @@ use super::package::{self, Package};
 use super::places::Places;
 use super::sysroot::{self, Kind};
 use super::tools::{self, ask, first_line};
-use super::{Choice, Request, hermetic, rust};
+use super::{Choice, Request, hermetic, rust, zig};
 
 /// The table, and whether a build is possible.
 #[derive(Debug, Clone)]
@@ -68,15 +68,23 @@ pub fn doctor(places: &Places) -> Report {
     });
     rows.push(npm(places, &mut memory));
     rows.extend(rust(places));
-    for (what, name) in [("emcc", "emcc"), ("zig", "zig")] {
-        rows.push(Row {
-            what,
-            finding: match places.on_path(name) {
-                Some(path) => Finding::Found { version: String::new(), path, gives: "not used yet".into() },
-                None => Finding::Absent { note: "optional; not used yet" },
-            },
-        });
-    }
+    rows.push(Row {
+        what: "zig",
+        finding: match zig::locate(places, &mut memory) {
+            Ok(zig) => {
+                let gives = "wasm32-wasip1, wasm32-unknown-unknown (--compiler=zig)".into();
+                Finding::Found { version: zig.version, path: zig.path, gives }
+            }
+            Err(_) => Finding::Absent { note: "only --compiler=zig needs it: python3 -m pip install ziglang" },
+        },
+    });
+    rows.push(Row {
+        what: "emcc",
+        finding: match places.on_path("emcc") {
+            Some(path) => Finding::Found { version: String::new(), path, gives: "not used yet".into() },
+            None => Finding::Absent { note: "optional; not used yet" },
+        },
+    });
     let mut text = table(&rows);
     let can_build = verdicts(places, &mut text);
     Report { text, can_build }

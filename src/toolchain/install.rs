@@ -14,7 +14,7 @@ use super::apt::{self, Native};
 use super::memory::{Memory, hex};
 use super::package::{self, Package};
 use super::places::Places;
-use super::rust;
+use super::{libcxx, rust};
 use crate::error::{Error, Result};
 use crate::process::{self, Command, Limits};
 use crate::ui::Ui;
@@ -34,6 +34,8 @@ pub struct Options {
     pub consent: Consent,
     /// An archive of the package that was fetched elsewhere, for a machine without network.
     pub archive: Option<PathBuf>,
+    /// The sources of a libc++ with exceptions too.
+    pub exceptions: bool,
 }
 
 const STAGING: &str = ".staging-";
@@ -57,6 +59,11 @@ pub fn install(places: &Places, ui: &Ui, options: &Options) -> Result<()> {
             package::INSTALLED_MB,
             &package::SHA512[..16],
         ));
+    }
+    let libcxx = libcxx::sources(places)?;
+    let exceptions = options.exceptions && !libcxx.is_dir();
+    if exceptions {
+        steps.push(libcxx::plan(&libcxx));
     }
     if let Native::Offered(plan) = &native {
         steps.push(format!("a native clang: {plan}"));
@@ -84,6 +91,10 @@ pub fn install(places: &Places, ui: &Ui, options: &Options) -> Result<()> {
         install_package(places, ui, &package, options.archive.as_deref())?;
         ui.say(&format!("installed {} in {}", package.version(), package.dir.display()));
     }
+    if exceptions {
+        libcxx::install(places, ui)?;
+        ui.say(&format!("installed {} in {}", libcxx::title(), libcxx.display()));
+    }
     match native {
         Native::Offered(_) => apt::install(places, ui),
         Native::Present | Native::OutOfReach => Ok(()),
@@ -97,21 +108,25 @@ pub fn list(places: &Places) -> Result<String> {
         Some(package) => format!("{}  {}\n", package.version(), package.dir.display()),
         None => format!("nothing is installed in {} (wbuild toolchain install)\n", home.display()),
     };
+    if let Some(folder) = libcxx::installed(places) {
+        text.push_str(&format!("{}  {}\n", libcxx::title(), folder.display()));
+    }
     for (version, path) in rust::built(places)? {
         text.push_str(&format!("Rust's standard library {version}  {}\n", path.display()));
     }
     Ok(text)
 }
 
-/// Removes the installed package, and the libraries that were built for Rust.
+/// Removes what was installed, and the libraries that were built.
 pub fn remove(places: &Places, ui: &Ui) -> Result<()> {
-    let removed = rust::remove_built(places)?;
-    if let Some(folder) = &removed {
+    let mut removed = libcxx::remove(places)?;
+    removed.extend(rust::remove_built(places)?);
+    for folder in &removed {
         ui.say(&format!("removed {}", folder.display()));
     }
     let package = Package::place(places)?;
     if !package.dir.exists() {
-        if removed.is_none() {
+        if removed.is_empty() {
             ui.say(&format!("nothing is installed in {}", places.home()?.display()));
         }
         return Ok(());
@@ -245,7 +260,7 @@ fn copy(from: &mut impl Read, to: &Path) -> io::Result<()> {
 }
 
 /// Holds the lock of `home` until it is dropped.
-fn lock(home: &Path, ui: &Ui) -> Result<File> {
+pub(super) fn lock(home: &Path, ui: &Ui) -> Result<File> {
     let path = home.join(LOCK);
     let fail = |e| disk_error("lock", &path, e);
     let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(fail)?;
@@ -260,12 +275,12 @@ fn lock(home: &Path, ui: &Ui) -> Result<File> {
     Ok(file)
 }
 
-fn new_staging(home: &Path) -> Result<tempfile::TempDir> {
+pub(super) fn new_staging(home: &Path) -> Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix(STAGING).tempdir_in(home).map_err(|e| disk_error("write to", home, e))
 }
 
 /// Only called with the lock held, so that no other install can be using them.
-fn remove_leftovers(home: &Path) {
+pub(super) fn remove_leftovers(home: &Path) {
     for entry in fs::read_dir(home).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(STAGING) {
             let _ = fs::remove_dir_all(entry.path());
@@ -277,7 +292,7 @@ fn full_disk_help() -> String {
     format!("free {} MB there, or set WBUILD_HOME to a folder on another disk", 2 * package::INSTALLED_MB)
 }
 
-fn disk_error(what: &str, path: &Path, error: io::Error) -> Error {
+pub(super) fn disk_error(what: &str, path: &Path, error: io::Error) -> Error {
     let help = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full_disk_help(),
         _ => "set WBUILD_HOME to a folder that can be written".to_string(),

@@ -32,9 +32,15 @@ impl Memory {
     /// What is remembered in `cache`. A file that is missing, damaged or of another version counts
     /// as empty, and is written anew.
     pub fn open(cache: Option<&Path>) -> Memory {
-        let file = cache.map(|c| c.join("remembered-1.json"));
+        let file = cache.map(|c| c.join("remembered-2"));
         let read = file.as_ref().and_then(|f| std::fs::read(f).ok());
-        let entries = read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
+        let entries = read.and_then(|bytes| {
+            // In front is the hash of the rest.
+            let (sum, json) = bytes.split_at_checked(64)?;
+            let undamaged = hex(&Sha256::digest(json)).as_bytes() == sum;
+            undamaged.then(|| serde_json::from_slice(json).ok())?
+        });
+        let entries = entries.unwrap_or_default();
         Memory { file, entries, changed: false }
     }
 
@@ -76,7 +82,7 @@ impl Memory {
         self.entries.retain(|key, _| key.split_once(' ').is_some_and(|(_, path)| Path::new(path).exists()));
         let Ok(json) = serde_json::to_vec_pretty(&self.entries) else { return };
         if file.parent().is_some_and(|f| std::fs::create_dir_all(f).is_ok()) {
-            let _ = crate::output::write(file, &json);
+            let _ = crate::output::write(file, &[hex(&Sha256::digest(&json)).as_bytes(), &json].concat());
         }
     }
 }
@@ -136,8 +142,10 @@ mod tests {
         let file = dir.path().join("tool");
         std::fs::write(&file, "one").unwrap();
         assert_eq!(probe_once(dir.path(), &file, "first"), "first");
-        let memory = dir.path().join("remembered-1.json");
-        for damaged in ["", "{", "[1,2]", "{\"test /x\": 3}"] {
+        let memory = dir.path().join("remembered-2");
+        let other = std::fs::read_to_string(&memory).unwrap().replace("first", "wrong");
+        assert!(other.contains("wrong"));
+        for damaged in ["", "{", "[1,2]", "{\"test /x\": 3}", &other] {
             std::fs::write(&memory, damaged).unwrap();
             assert_eq!(probe_once(dir.path(), &file, "again"), "again");
             assert_eq!(probe_once(dir.path(), &file, "unused"), "again");

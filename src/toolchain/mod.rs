@@ -4,15 +4,19 @@ mod apt;
 mod doctor;
 mod hermetic;
 mod install;
+pub mod libcxx;
 mod memory;
 mod package;
 mod places;
 pub mod rust;
 mod sysroot;
 mod tools;
+mod zig;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::config::choose;
 use crate::error::{Error, Result};
 use crate::process::Command;
 pub use doctor::{Report, doctor};
@@ -34,6 +38,8 @@ pub enum Choice {
     Native,
     /// The clang that is itself wasm, through Node: the same bits on every machine.
     Hermetic,
+    /// `zig cc`, with zig's own C library.
+    Zig,
 }
 
 /// What to look for. Every path that is `None` is looked for in the environment, in the known
@@ -56,6 +62,8 @@ pub struct Toolchain {
     pub clangxx: Vec<PathBuf>,
     /// The words that start wasm-ld.
     pub wasm_ld: Vec<PathBuf>,
+    /// Variables that the tools need.
+    pub env: Vec<(OsString, OsString)>,
     /// True where the tools are wasm themselves and several jobs are cheaper in one process.
     pub hermetic: bool,
     /// The major version of LLVM.
@@ -91,6 +99,13 @@ impl Toolchain {
         command
     }
 
+    /// A command that starts the C or the C++ compiler.
+    pub fn compiler(&self, cxx: bool) -> Command {
+        let mut command = Toolchain::command(if cxx { &self.clangxx } else { &self.clang });
+        command.env.extend(self.env.iter().cloned());
+        command
+    }
+
     /// The words that start one of LLVM's tools for objects and archives (`ar`, `nm`), which come with the compiler.
     pub fn binutil(&self, name: &str, places: &Places) -> Result<Vec<PathBuf>> {
         let llvm = format!("llvm-{name}");
@@ -123,6 +138,17 @@ pub fn find_in(places: &Places, request: &Request, target: &Target) -> Result<To
         (choice, _) => choice,
     };
     let mut memory = Memory::open(places.cache().ok().as_deref());
+    if choice.brings_libc() {
+        let given = [("--clang", request.clang.is_some()), ("--sysroot", request.sysroot.is_some())];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+            return Err(Error::usage(format!("{option} and --compiler={} contradict each other", choice.name()))
+                .cause("it is a compiler with a C library of its own")
+                .help("leave one of them out"));
+        }
+    }
+    if choice == Choice::Zig {
+        return zig::toolchain(places, &mut memory, target);
+    }
     let sysroots = sysroot::candidates(places, request.sysroot.as_deref())?;
     let sysroot = sysroots.into_iter().next().map(|(_, sysroot)| sysroot);
     if choice == Choice::Hermetic {
@@ -144,16 +170,28 @@ pub fn find_in(places: &Places, request: &Request, target: &Target) -> Result<To
     }
 }
 
+/// SHA-256 of a file in hex, remembered for as long as the file looks the same.
+pub fn sha256(places: &Places, path: &Path) -> Result<String> {
+    Memory::open(places.cache().ok().as_deref()).sha256(path)
+}
+/// What `--compiler` takes.
+pub const CHOICES: &[(&str, Choice)] =
+    &[("auto", Choice::Auto), ("native", Choice::Native), ("hermetic", Choice::Hermetic), ("zig", Choice::Zig)];
+
 impl Choice {
-    /// Reads `auto`, `native` or `hermetic`.
+    /// Reads one of [`CHOICES`].
     pub fn named(name: &str) -> Result<Choice> {
-        match name {
-            "auto" => Ok(Choice::Auto),
-            "native" => Ok(Choice::Native),
-            "hermetic" => Ok(Choice::Hermetic),
-            other => Err(Error::usage(format!("there is no compiler \"{other}\""))
-                .help("the choices are --compiler=auto, --compiler=native and --compiler=hermetic")),
-        }
+        choose("--compiler", name, CHOICES)
+    }
+
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        CHOICES.iter().find(|(_, choice)| *choice == self).map_or("", |(name, _)| name)
+    }
+
+    /// Whether it needs no sysroot of ours.
+    fn brings_libc(self) -> bool {
+        matches!(self, Choice::Zig)
     }
 }
 
@@ -309,6 +347,7 @@ impl Compiler {
             clang,
             clangxx,
             wasm_ld,
+            env: Vec::new(),
             hermetic,
             llvm_major,
             compile_args,

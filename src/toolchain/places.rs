@@ -30,6 +30,13 @@ impl Places {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|v| !v.is_empty())
     }
 
+    /// The same without one variable.
+    pub(crate) fn without(&self, name: &str) -> Places {
+        let mut places = self.clone();
+        places.vars.remove(OsStr::new(name));
+        places
+    }
+
     /// A variable that holds a path.
     pub fn path_var(&self, name: &str) -> Option<PathBuf> {
         self.var(name).map(PathBuf::from)

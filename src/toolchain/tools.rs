@@ -193,7 +193,7 @@ fn rust_lld(memory: &mut Memory, places: &Places) -> Option<PathBuf> {
 }
 
 /// A name without a folder is looked up on PATH, as a shell would.
-fn named(places: &Places, path: &Path) -> PathBuf {
+pub(super) fn named(places: &Places, path: &Path) -> PathBuf {
     match path.to_str() {
         Some(name) if !name.contains('/') => places.on_path(name).unwrap_or_else(|| path.to_path_buf()),
         _ => path.to_path_buf(),
@@ -228,7 +228,7 @@ pub(super) fn first_line(text: &str) -> String {
 }
 
 /// The number that follows `word` in a line of `--version`.
-fn major_after(line: &str, word: &str) -> Option<u32> {
+pub(super) fn major_after(line: &str, word: &str) -> Option<u32> {
     let rest = &line[line.find(word)? + word.len()..];
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }

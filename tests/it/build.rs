@@ -254,7 +254,7 @@ fn errors_of_the_compiler_and_the_linker_say_what_to_do() {
     fails(at, &["signal.c"], 1, &["help: add -D_WASI_EMULATED_SIGNAL -lwasi-emulated-signal"]);
     fails(at, &["clock.c"], 1, &["undefined symbol: clock, used by clock.c", "-lwasi-emulated-process-clocks"]);
     fails(at, &["system.c"], 1, &["undefined symbol: system", "WASI has no processes"]);
-    fails(at, &["throw.cpp"], 1, &["C++ exceptions are not built yet"]);
+    fails(at, &["throw.cpp"], 1, &["add -fexceptions"]);
     fails(at, &["header.c"], 1, &["nowhere.h", "-I FOLDER"]);
     fails(at, &["empty.c"], 1, &["undefined symbol: main"]);
     fails(at, &["plain.c", "-lnowhere"], 1, &["-lnowhere", "-L FOLDER"]);

@@ -105,7 +105,7 @@ fn a_wrong_command_line_says_what_to_write_instead() {
             &["--target", "wasm32-unknown-unknown", "--standalone", "a.c"],
             &["--reactor", "--no-entry", "a.c"],
             &["--threads", "a.c"],
-            &["-fexceptions", "a.cpp"],
+            &["-fwasm-exceptions", "a.cpp"],
             &["-", "-o", "x.wasm"],
             &["-x", "c", "-", "-"],
             &["-x", "fortran", "a.c"],

@@ -2,10 +2,14 @@
 
 mod binaryen;
 mod build;
+mod cache;
+mod cache_objects;
 mod cc;
 mod cli;
 mod cmake_projects;
+mod compilers;
 mod determinism;
+mod exceptions;
 mod hardened;
 mod malloc;
 mod oracle;

@@ -22,7 +22,7 @@ fn plan(words: &[&str]) -> String {
             let toolchain = toolchain();
             let runtime = Runtime::locate(&places(), &toolchain, config.target).unwrap();
             let folder = PathBuf::from("/home/user/project");
-            let place = Place { folder, scratch: scratch.clone(), runtime, color: false, epoch: false };
+            let place = Place { folder, scratch: scratch.clone(), runtime, libcxx: None, color: false, epoch: false };
             plan::of_program(&config, program, &toolchain, &place)
         }
         Work::Crate(krate) => {
@@ -32,7 +32,7 @@ fn plan(words: &[&str]) -> String {
             if config.malloc == Malloc::Small {
                 linker.malloc = Runtime::locate(&places(), &toolchain(), config.target).unwrap().malloc;
             }
-            let place = Place { folder, scratch: scratch.clone(), runtime, color: false, epoch: false };
+            let place = Place { folder, scratch: scratch.clone(), runtime, libcxx: None, color: false, epoch: false };
             plan::of_crate(&config, krate, &rust, &linker, &place)
         }
     };
@@ -56,6 +56,7 @@ fn toolchain() -> Toolchain {
         llvm_major: 22,
         compile_args: vec!["--target=wasm32-wasip1".into(), "--sysroot=/sysroot".into()],
         library_dirs: vec!["/sysroot/lib".into()],
+        env: Vec::new(),
         crt_command: Some("/sysroot/lib/crt1-command.o".into()),
         crt_reactor: Some("/sysroot/lib/crt1-reactor.o".into()),
         builtins: Some("/sysroot/lib/builtins.a".into()),

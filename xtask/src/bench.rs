@@ -15,7 +15,7 @@ use xtask::shell::{self, Result};
 
 use crate::demo::report;
 use crate::setup::{self, Machine, Program};
-use crate::{bench_determinism, bench_rust, bench_snapshots};
+use crate::{bench_builds, bench_cache, bench_determinism, bench_rust, bench_snapshots};
 
 const NEEDED: &[Program] =
     &[Program { name: "wasm-opt", package: "binaryen" }, Program { name: "emcc", package: "emscripten" }];
@@ -44,6 +44,12 @@ pub fn bench(words: &[OsString]) -> Result<()> {
     let mut gates = Vec::new();
     if wanted("hello") {
         gates.extend(hello(&machine, folder.path(), settings.runs)?);
+    }
+    if wanted("cache") {
+        gates.extend(bench_cache::cache(&machine, folder.path(), settings.runs)?);
+    }
+    if wanted("builds") {
+        gates.extend(bench_builds::builds(&machine, folder.path(), settings.runs)?);
     }
     if wanted("sqlite") {
         gates.extend(sqlite(&machine, folder.path(), settings.runs)?);

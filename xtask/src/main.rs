@@ -8,6 +8,8 @@ use xtask::shell::{self, Result};
 use setup::Extent;
 
 mod bench;
+mod bench_builds;
+mod bench_cache;
 mod bench_determinism;
 mod bench_rust;
 mod bench_snapshots;
@@ -21,7 +23,7 @@ usage: cargo xtask COMMAND
   demo    set up, build testdata/c/hello.c at -O3, run it, and print size and times
   test    set up and run every test; what follows goes to cargo test
   bench   set up and measure the gates; --check fails where one is missed, --runs N (default 9),
-          --only hello,sqlite,rust,determinism,snapshots
+          --only hello,cache,sqlite,rust,determinism,snapshots
   spec    the specification's testsuite at every level, in full
   fuzz    random modules through random passes and Binaryen, and their snapshots; how many may follow (default 100000)
   chaos   hardened modules under NaN chaos, 1000 seeds each; how many random ones may follow (default 1000000)
@@ -60,7 +62,8 @@ fn main() -> ExitCode {
 }
 
 fn test(rest: &[OsString]) -> Result<()> {
-    setup::everything(Extent::Tests)?;
+    let machine = setup::everything(Extent::Tests)?;
+    setup::zig(&machine)?;
     setup::debian_sysroot()?;
     setup::rust_library()?;
     shell::run(setup::cargo("test").arg("--workspace").args(rest))

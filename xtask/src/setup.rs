@@ -63,7 +63,7 @@ pub fn everything(extent: Extent) -> Result<Machine> {
     packages(NEEDED)?;
     let machine = build(extent)?;
     // It says what it will do, and looks by itself whether there is anything to do.
-    shell::run(Command::new(&machine.wbuild).args(["toolchain", "install", "--yes"]))?;
+    shell::run(Command::new(&machine.wbuild).args(["toolchain", "install", "--exceptions", "--yes"]))?;
     Ok(machine)
 }
 
@@ -78,6 +78,18 @@ pub fn rust_library() -> Result<()> {
         ("/usr/bin/rustc".into(), "rustc-web".into()),
         ("/usr/lib/rustlib/src/rust/library/std/Cargo.toml".into(), "rust-web-src".into()),
     ])
+}
+
+/// zig, for the tests of `--compiler=zig`: Python's package of it, in a folder of its own.
+pub fn zig(machine: &Machine) -> Result<()> {
+    let folder = machine.target.join("ziglang");
+    if folder.join("ziglang/zig").is_file() {
+        return Ok(());
+    }
+    packages(&[Program { name: "pip3", package: "python3-pip" }])?;
+    shell::run(
+        Command::new("python3").args(["-m", "pip", "install", "--quiet", "--target"]).arg(&folder).arg("ziglang"),
+    )
 }
 
 /// Builds wbuild.

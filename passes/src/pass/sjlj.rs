@@ -13,6 +13,9 @@
 //! - Nothing above an export can catch a jump, so such an export gets a wrapper that traps if the flag is set.
 //!   That is a longjmp to a frame that is gone, which C leaves undefined; here it always traps.
 //!
+//! C++ exceptions walk up the same way (`exceptions.cpp`). Their runtime says by `wbuild.uncaught` which place of the table
+//! the wrapper of an export is to call before it traps.
+//!
 //! **Why it is sound.** While the flag is set only these checks run: from the call that set it, each frame returns
 //! before its next operator, up to an `invoke` or an export. Calls that may start a jump are found from the call
 //! graph: `unwind` may; so may a function with a call of one that may, and an indirect call through whose type some
@@ -110,7 +113,12 @@ struct Parts {
     flag: GlobalId,
     stack_pointer: GlobalId,
     table: TableId,
+    /// The place in the table of what is called when nothing caught.
+    handler: Option<GlobalId>,
 }
+
+/// Which clause of C++ takes an exception: a function for each number of clauses.
+const CATCH: &str = "__cxa_find_matching_catch_";
 
 pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
     for name in ["__wasm_setjmp", "__wasm_setjmp_test", "emscripten_longjmp"] {
@@ -119,21 +127,32 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
             return Err(error.help("link with wbuild, which brings its setjmp runtime"));
         }
     }
+    let clauses = |id: FuncId| module.import(Item::Func(id)).is_some_and(|import| import.name.starts_with(CATCH));
+    if module.functions.ids().into_iter().any(clauses) {
+        let error = Error::input(format!("`env.{CATCH}N` is imported, but wbuild's runtime should have defined it"));
+        return Err(error.help("link with wbuild -fexceptions; a try block has at most 40 handlers around it"));
+    }
     let invokes = invokes(module);
     let unwind = module.imported_function("wbuild", "unwind");
-    if invokes.is_empty() && unwind.is_none() {
+    let uncaught = module.imported_function("wbuild", "uncaught");
+    if invokes.is_empty() && unwind.is_none() && uncaught.is_none() {
         return Ok(());
     }
     let calls = Calls::read(module, unwind)?;
-    let table = if invokes.is_empty() { TableId(0) } else { table(module)? };
+    let table = if invokes.is_empty() && uncaught.is_none() { TableId(0) } else { table(module)? };
+    let ty = wasmparser::GlobalType { content_type: wasmparser::ValType::I32, mutable: true, shared: false };
+    let handler = uncaught.map(|_| module.add_global(ty, ConstExpr::new(&[Instruction::I32Const(0)])));
+    if let (Some(import), Some(handler)) = (uncaught, handler) {
+        let keep = [Instruction::LocalGet(0), Instruction::GlobalSet(handler.0), Instruction::End];
+        module.define_function(import, &[], &keep)?;
+    }
     let Some(unwind) = unwind else {
         // Nothing ever jumps, so there is nothing to catch.
         return invokes.iter().try_for_each(|&invoke| define_plain_invoke(module, invoke, table));
     };
     let stack_pointer = stack_pointer(module, unwind)?;
-    let ty = wasmparser::GlobalType { content_type: wasmparser::ValType::I32, mutable: true, shared: false };
     let flag = module.add_global(ty, ConstExpr::new(&[Instruction::I32Const(0)]));
-    let parts = Parts { flag, stack_pointer, table };
+    let parts = Parts { flag, stack_pointer, table, handler };
     for id in module.functions.ids() {
         if calls.may_unwind(id)
             && let Some(body) = checked_body(module, id, &calls, &parts)?
@@ -152,7 +171,7 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
             _ => define_plain_invoke(module, invoke, table)?,
         }
     }
-    guard_exports(module, &calls, flag);
+    guard_exports(module, &calls, &parts);
     Ok(())
 }
 
@@ -322,7 +341,7 @@ fn zero(ty: wasmparser::ValType) -> Result<Instruction<'static>, Error> {
 }
 
 /// Lets the host call wrappers that trap where a jump found nobody to catch it.
-fn guard_exports(module: &mut Module<'_>, calls: &Calls, flag: GlobalId) {
+fn guard_exports(module: &mut Module<'_>, calls: &Calls, parts: &Parts) {
     let mut wrapped = std::collections::BTreeMap::new();
     for at in 0..module.exports.len() {
         let Some(export) = module.exports.get(at) else { continue };
@@ -331,28 +350,39 @@ fn guard_exports(module: &mut Module<'_>, calls: &Calls, flag: GlobalId) {
             continue;
         }
         let name = format!("{}.trap_stray_longjmp", export.name);
-        let wrapper = *wrapped.entry(id).or_insert_with(|| guard(module, id, flag, &name));
+        let wrapper = *wrapped.entry(id).or_insert_with(|| guard(module, id, parts, &name));
         if let Some(export) = module.exports.get_mut(at) {
             export.item = Item::Func(wrapper);
         }
     }
     if let Some(start) = module.start.filter(|&start| calls.may_unwind(start)) {
-        let wrapper = *wrapped.entry(start).or_insert_with(|| guard(module, start, flag, "start.trap_stray_longjmp"));
+        let wrapper = *wrapped.entry(start).or_insert_with(|| guard(module, start, parts, "start.trap_stray_longjmp"));
         module.start = Some(wrapper);
     }
 }
 
-fn guard(module: &mut Module<'_>, id: FuncId, flag: GlobalId, name: &str) -> FuncId {
+fn guard(module: &mut Module<'_>, id: FuncId, parts: &Parts, name: &str) -> FuncId {
     let params = module.function_type(id).map_or(0, |ty| ty.params().len() as u32);
     let mut code: Vec<_> = (0..params).map(Instruction::LocalGet).collect();
     code.extend([
         Instruction::Call(id.index()),
-        Instruction::GlobalGet(flag.0),
+        Instruction::GlobalGet(parts.flag.0),
         Instruction::If(BlockType::Empty),
-        Instruction::Unreachable,
-        Instruction::End,
-        Instruction::End,
     ]);
+    if let Some(handler) = parts.handler {
+        let ty = module.types.add_function(&[], &[]);
+        code.extend([
+            // It is a program's code, which must run as if nothing were under way.
+            Instruction::I32Const(0),
+            Instruction::GlobalSet(parts.flag.0),
+            Instruction::GlobalGet(handler.0),
+            Instruction::If(BlockType::Empty),
+            Instruction::GlobalGet(handler.0),
+            Instruction::CallIndirect { type_index: ty.0, table_index: parts.table.0 },
+            Instruction::End,
+        ]);
+    }
+    code.extend([Instruction::Unreachable, Instruction::End, Instruction::End]);
     let Some(ty) = module.functions.get(id).map(|function| function.ty) else { return id };
     let wrapper = module.add_function(ty, &[], &code);
     module.name_function(wrapper, name);

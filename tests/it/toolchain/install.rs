@@ -183,7 +183,7 @@ fn install_by_apt(apt_get: &str) -> (String, wbuild::error::Result<()>) {
     script(&at("bin/apt-get"), &text);
     let home = Places::of_process().home().unwrap();
     let vars = [("PATH", at("bin")), ("WBUILD_HOME", home), ("WBUILD_CACHE", at("cache"))];
-    let options = Options { consent: Consent::Given, archive: None };
+    let options = Options { consent: Consent::Given, archive: None, exceptions: false };
     let result = wbuild::toolchain::install(&Places::new(vars, folder.path()), &Ui::new(Verbosity::Quiet), &options);
     (std::fs::read_to_string(log).unwrap_or_default(), result)
 }
