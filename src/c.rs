@@ -2,7 +2,7 @@
 //! to add to the compiler's words when it fails.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::config::{Config, Lto, Program, Setjmp};
 use crate::plan::{self, Place};
@@ -149,14 +149,12 @@ pub fn same_bytes(folders: &[&Path], place: &Place) -> Vec<OsString> {
     if let Some(libcxx) = &place.libcxx {
         map(&libcxx.sources, "/wbuild/libcxx");
     }
-    for folder in folders {
-        // Builds outside of the source tree name files from where it and the current folder part; what shares nothing
-        // with it is in a folder of its own.
-        let shared = folder.components().zip(place.folder.components()).take_while(|(a, b)| a == b).map(|(a, _)| a);
-        let shared: PathBuf = shared.collect();
-        map(if shared.components().count() > 2 { &shared } else { folder }, ".");
-    }
     map(&place.folder, ".");
+    // Each by itself, since where the sources lie, as seen from the current folder, is nobody's business either; the
+    // longest last, so that it is taken everywhere.
+    let mut folders = folders.to_vec();
+    folders.sort_by_key(|folder| folder.as_os_str().len());
+    folders.into_iter().for_each(|folder| map(folder, "."));
     words
 }
 
