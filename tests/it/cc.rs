@@ -59,6 +59,8 @@ fn exists(folder: &Path, name: &str) -> bool {
 fn what_compiles_says_what_clang_says() {
     let folder = folder();
     write(folder.path(), "warns.c", "int f(void) { int unused; }\n");
+    // Without system headers, of which ours declare more.
+    write(folder.path(), "only.c", "#include \"twice.h\"\nint main(void) { return twice(1); }\n");
     write(folder.path(), "wrong.c", "int f( { return x; }\n");
     write(folder.path(), "words", "-c -Wall warns.c -o 'from file.o'");
     let clang = toolchain::find(&Request::default(), &wbuild_targets::TARGETS[0]).unwrap();
@@ -84,9 +86,9 @@ fn what_compiles_says_what_clang_says() {
         &["-c", "hello.c", "--no-such-option"],
         &["-c", "hello.c", "-lm", "-shared", "-rdynamic"],
         &["-c", "hello.c", "-fPIC", "-fstack-protector"],
-        &["-E", "-P", "main.c"],
+        &["-E", "-P", "only.c"],
         &["-E", "-dM", "-DX=1", "twice.c"],
-        &["-M", "main.c"],
+        &["-M", "only.c"],
         &["-MM", "main.c"],
         &["-S", "twice.c", "-O2", "-o", "-"],
         &["-fsyntax-only", "wrong.c"],
@@ -195,6 +197,63 @@ fn what_the_c_library_emulates_need_not_be_asked_for() {
     good(at, &["cc", "-O2", "hello.c", "-o", "hello"]);
     good(at, &["hello.c", "-O2", "--lto=off", "-o", "hello.wasm"]);
     assert_eq!(std::fs::read(at.join("hello")).unwrap(), std::fs::read(at.join("hello.wasm")).unwrap());
+}
+
+#[test]
+fn what_posix_has_and_wasi_has_not_does_what_can_be_done() {
+    let folder = folder();
+    let at = folder.path();
+    write(
+        at,
+        "posix.c",
+        r#"#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+int main(void) {
+    char name[] = "newXXXXXX", text[8] = "";
+    int fd = mkstemp(name);
+    FILE *file = tmpfile();
+    fputs("kept", file);
+    rewind(file);
+    printf("%d %s %s\n", fd >= 0, name, fgets(text, sizeof text, file));
+    printf("%d %d %d\n", chown(name, 0, 0), chown(name, 5, -1), chown("absent", 0, 0));
+    printf("%d %d %d\n", chmod(name, 0600), fchmod(fd, 0644), chmod("absent", 0600));
+    printf("%o %o %s %d\n", umask(077), umask(0), getpwuid(getuid())->pw_name, getgrnam("nobody") == NULL);
+    printf("%d %d %d %d\n", system(NULL), system("ls"), popen("ls", "r") == NULL, mkstemp(strdup("bad")));
+    return unlink(name);
+}
+"#,
+    );
+    good(at, &["cc", "-Wall", "posix.c", "-o", "posix"]);
+    let output = wbuild(at, &["run", "--dir", ".", "posix"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(
+        said,
+        "1 new000000 kept
+0 -1 -1
+0 0 -1
+22 77 root 1
+0 -1 1 -1
+",
+        "{}",
+        errors(&output)
+    );
+    // A program's own comes first.
+    write(
+        at,
+        "own.c",
+        "#include <unistd.h>
+#include <sys/stat.h>
+uid_t getuid(void) { return 7; }
+int main(void) { return umask(0) == 022 ? (int)getuid() : 1; }
+",
+    );
+    good(at, &["cc", "own.c", "-o", "own"]);
+    assert_eq!(wbuild(at, &["run", "own"]).status.code(), Some(7));
 }
 
 #[test]
@@ -487,5 +546,5 @@ fn absolute_paths_leave_no_trace() {
     let first = build(&one.path().join("a"));
     let second = build(&two.path().join("some/where/else entirely"));
     assert!(first == second, "{} {}", first.2, second.2);
-    assert_eq!(first.2, "src/lib/main.c include/where.h Jan  1 1970\n");
+    assert_eq!(first.2, "main.c where.h Jan  1 1970\n");
 }

@@ -17,6 +17,7 @@ mod plan;
 mod preinit;
 mod preinit_programs;
 mod programs;
+mod projects;
 mod random;
 mod reproducible;
 mod run;

@@ -12,6 +12,7 @@ const NEEDED: &[Program] = &[
     Program { name: "g++", package: "g++" },
     Program { name: "node", package: "nodejs" },
     Program { name: "npm", package: "npm" },
+    Program { name: "ccache", package: "ccache" },
     // The build systems of projects that tests build.
     Program { name: "make", package: "make" },
     Program { name: "cmake", package: "cmake" },

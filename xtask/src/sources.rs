@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use crate::shell::{self, Result};
 
@@ -22,6 +23,9 @@ pub fn unpack(archive: &Archive, cache: &Path, into: &Path) -> Result<()> {
 }
 
 fn fetch(archive: &Archive, cache: &Path) -> Result<PathBuf> {
+    // apt locks its lists, and gives up where they are locked.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _lock = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let file = cache.join("sources").join(archive.file);
     if file.is_file() && sha256(&file)? == archive.sha256 {
         return Ok(file);

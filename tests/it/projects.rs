@@ -1,0 +1,187 @@
+//! Real projects by their own configure scripts and Makefiles, unpatched, with their own tests run through launchers.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use xtask::sources::{self, Archive};
+
+use crate::programs::target_folder;
+
+const ZLIB: Archive = Archive {
+    package: "zlib",
+    file: "zlib_1.2.13.dfsg.orig.tar.bz2",
+    sha256: "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1",
+};
+const BZIP2: Archive = Archive {
+    package: "bzip2",
+    file: "bzip2_1.0.8.orig.tar.gz",
+    sha256: "ab5a03176ee106d3f0fa90e381da478ddae405918153cca248e682cd0c4a2269",
+};
+const LUA: Archive = Archive {
+    package: "lua5.4",
+    file: "lua5.4_5.4.4.orig.tar.gz",
+    sha256: "164c7849653b80ae67bec4b7473b884bf5cc8d2dca05653475ec2ed27b9ebf61",
+};
+const LZ4: Archive = Archive {
+    package: "lz4",
+    file: "lz4_1.9.4.orig.tar.gz",
+    sha256: "0b0e3aa07c8c063ddf40b082bdf7e37a1562bda40a0ff5272957f3e987e0e54b",
+};
+const LIBPNG: Archive = Archive {
+    package: "libpng1.6",
+    file: "libpng1.6_1.6.39.orig.tar.gz",
+    sha256: "a00e9d2f2f664186e4202db9299397f851aea71b36a35e74910b8820e380d441",
+};
+
+/// A project's sources in a folder of their own.
+struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    fn new(archive: &Archive) -> Project {
+        let folder = tempfile::tempdir().unwrap();
+        sources::unpack(archive, &target_folder(), &folder.path().join("src")).unwrap();
+        Project { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("src").join(name)
+    }
+
+    fn command(&self, program: impl AsRef<Path>, words: &[&str]) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command.args(words).current_dir(self.path("")).stdin(Stdio::null()).env("WBUILD", env!("CARGO_BIN_EXE_wbuild"));
+        command
+    }
+
+    /// What `wbuild WORDS` prints.
+    fn wbuild(&self, words: &[&str]) -> String {
+        good(self.command(env!("CARGO_BIN_EXE_wbuild"), words))
+    }
+
+    /// What one of the project's programs prints, by its launcher.
+    fn run(&self, program: &str, words: &[&str]) -> String {
+        good(self.command(self.path(program), words))
+    }
+
+    fn is_module(&self, name: &str) -> bool {
+        std::fs::read(self.path(name)).is_ok_and(|bytes| bytes.starts_with(b"\0asm"))
+    }
+}
+
+fn good(mut command: Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+    let end =
+        |text: &str| text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+    assert!(status.success(), "{command:?}: {status}\n{}\n{}", end(&out), end(&err));
+    out.into_owned()
+}
+
+#[test]
+fn zlib_is_configured_and_passes_its_own_tests() {
+    let zlib = Project::new(&ZLIB);
+    let said = zlib.wbuild(&["configure", "./configure", "--static"]);
+    assert!(said.contains("Checking for vsnprintf() in stdio.h... Yes"), "{said}");
+    let said = zlib.wbuild(&["make", "-j2", "test"]);
+    assert!(said.contains("*** zlib test OK ***") && said.contains("*** zlib 64-bit test OK ***"), "{said}");
+    assert!(zlib.is_module("minigzip.wasm"));
+    std::fs::copy(zlib.path("ChangeLog"), zlib.path("text")).unwrap();
+    zlib.run("minigzip", &["text"]);
+    // The machine's own gzip reads what it wrote.
+    good(zlib.command("gunzip", &["text.gz"]));
+    assert_eq!(std::fs::read(zlib.path("text")).unwrap(), std::fs::read(zlib.path("ChangeLog")).unwrap());
+}
+
+#[test]
+fn bzip2_is_made_and_passes_its_own_tests() {
+    let bzip2 = Project::new(&BZIP2);
+    // Its first goal runs the tests; its Makefile says CC=gcc and AR=ar.
+    let said = bzip2.wbuild(&["make"]);
+    assert!(said.contains("cmp sample3.tst sample3.ref") && said.contains("If you got this far"), "{said}");
+    assert!(bzip2.is_module("bzip2.wasm"));
+    std::fs::copy(bzip2.path("bzip2.c"), bzip2.path("text")).unwrap();
+    bzip2.run("bzip2", &["text"]);
+    bzip2.run("bzip2", &["-d", "text.bz2"]);
+    assert_eq!(std::fs::read(bzip2.path("text")).unwrap(), std::fs::read(bzip2.path("bzip2.c")).unwrap());
+    assert!(!bzip2.path("text.bz2").exists());
+}
+
+#[test]
+fn lua_is_made_and_runs_scripts() {
+    let lua = Project::new(&LUA);
+    lua.wbuild(&["make", "-j2", "generic"]);
+    let script = r#"
+        local file = io.tmpfile()
+        file:write("kept")
+        file:seek("set")
+        print(file:read("a"), string.format("%5.2f", math.pi), os.execute())
+        print(pcall(error, "caught"))
+        local sorted = {5, 3, 4}
+        table.sort(sorted, function(a, b) return a > b end)
+        print(table.concat(sorted, " "), #arg, arg[1])
+    "#;
+    std::fs::write(lua.path("script.lua"), script).unwrap();
+    let said = lua.run("src/lua", &["script.lua", "word"]);
+    assert_eq!(said, "kept\t 3.14\tfalse\nfalse\tcaught\n5 4 3\t1\tword\n");
+    // Compiled by luac, and run from there.
+    lua.run("src/luac", &["-o", "script.luac", "script.lua"]);
+    assert_eq!(lua.run("src/lua", &["script.luac", "word"]), said);
+}
+
+#[test]
+fn lz4_is_made_by_compilers_that_are_named_to_make() {
+    let lz4 = Project::new(&LZ4);
+    let bin = lz4.path("bin");
+    lz4.wbuild(&["install-links", bin.to_str().unwrap()]);
+    let link = |name: &str| format!("{}={}", name.to_uppercase(), bin.join(format!("wbuild-{name}")).display());
+    let mut make = lz4.command("make", &["-j2", "-C", "programs", "lz4", &link("cc"), &link("ar")]);
+    make.env("WBUILD_LAUNCHER", "1");
+    good(make);
+    assert!(lz4.is_module("programs/lz4.wasm"));
+    let text: Vec<u8> = (0..200_000u32).flat_map(|n| (n / 7 * 2654435761).to_le_bytes()).collect();
+    std::fs::write(lz4.path("data"), &text).unwrap();
+    lz4.run("programs/lz4", &["-9", "-f", "data", "data.lz4"]);
+    lz4.run("programs/lz4", &["-d", "-f", "data.lz4", "back"]);
+    assert!(std::fs::read(lz4.path("back")).unwrap() == text);
+    assert!(lz4.path("data.lz4").metadata().unwrap().len() < text.len() as u64);
+}
+
+#[test]
+fn libpng_is_made_by_autoconf_and_libtool_and_passes_its_own_tests() {
+    let (zlib, libpng) = (Project::new(&ZLIB), Project::new(&LIBPNG));
+    zlib.wbuild(&["configure", "./configure", "--static"]);
+    let prefix = zlib.path("installed");
+    zlib.wbuild(&["make", "-j2", "install", &format!("prefix={}", prefix.display())]);
+    let flags = [format!("CPPFLAGS=-I{}/include", prefix.display()), format!("LDFLAGS=-L{}/lib", prefix.display())];
+    let said = libpng.wbuild(&["configure", "./configure", &flags[0], &flags[1]]);
+    assert!(said.contains("checking whether we are cross compiling... no"), "{said}");
+    assert!(said.contains("checking whether to build shared libraries... no"), "{said}");
+    let said = libpng.wbuild(&["make", "-j2", "check"]);
+    assert!(said.contains("# TOTAL: 32\n# PASS:  32\n"), "{said}");
+}
+
+#[test]
+fn ccache_in_front_of_wbuild_finds_objects_again() {
+    let zlib = Project::new(&ZLIB);
+    let bin = zlib.path("bin");
+    zlib.wbuild(&["install-links", bin.to_str().unwrap()]);
+    let ccache = zlib.path("ccache");
+    let compile = || {
+        let cc = bin.join("wbuild-cc");
+        let mut command = zlib.command("ccache", &[cc.to_str().unwrap(), "-O2", "-c", "adler32.c", "-o", "adler32.o"]);
+        good({
+            command.env("CCACHE_DIR", &ccache).env("CCACHE_CONFIGPATH", "/dev/null");
+            command
+        });
+        std::fs::read(zlib.path("adler32.o")).unwrap()
+    };
+    let first = compile();
+    std::fs::remove_file(zlib.path("adler32.o")).unwrap();
+    assert!(compile() == first);
+    let mut stats = zlib.command("ccache", &["--print-stats"]);
+    stats.env("CCACHE_DIR", &ccache).env("CCACHE_CONFIGPATH", "/dev/null");
+    let stats = good(stats);
+    assert!(stats.contains("direct_cache_hit\t1"), "{stats}");
+}
