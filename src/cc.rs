@@ -219,13 +219,13 @@ impl Cc<'_> {
         if sources.next().is_some() || !only_c || source == Path::new("-") {
             return None;
         }
-        let named = self.groups.iter().flat_map(|group| &group.tokens).filter_map(|token| match token {
+        let mut named = self.groups.iter().flat_map(|group| &group.tokens).filter_map(|token| match token {
             Token::Output(path) => Some(path.clone()),
             _ => None,
         });
         Some((
             source,
-            named.last().unwrap_or_else(|| Path::new(source.file_name().unwrap_or_default()).with_extension("o")),
+            named.next_back().unwrap_or_else(|| Path::new(source.file_name().unwrap_or_default()).with_extension("o")),
         ))
     }
 

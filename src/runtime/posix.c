@@ -130,7 +130,7 @@ static int open_temporary(char *name) {
 }
 
 WEAK FILE *tmpfile(void) {
-    char name[L_tmpnam];
+    char name[20];
     int fd = open_temporary(name);
     if (fd < 0) return NULL;
     unlink(name);
@@ -138,7 +138,7 @@ WEAK FILE *tmpfile(void) {
 }
 
 WEAK char *tmpnam(char *name) {
-    static char own[L_tmpnam];
+    static char own[20];
     char *into = name ? name : own;
     int fd = open_temporary(into);
     if (fd < 0) return NULL;

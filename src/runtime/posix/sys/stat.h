@@ -6,6 +6,9 @@
 extern "C" {
 #endif
 mode_t umask(mode_t);
+/* libc has these in one object with stat, and they fail. */
+int chmod(const char *, mode_t) __asm__("__wbuild_chmod");
+int fchmod(int, mode_t) __asm__("__wbuild_fchmod");
 #ifdef __cplusplus
 }
 #endif
