@@ -302,6 +302,38 @@ fn dependencies_of_a_link_are_named_after_the_program() {
 }
 
 #[test]
+fn an_object_out_of_the_cache_is_the_same_with_its_warnings_and_its_list_of_headers() {
+    let folder = folder();
+    let at = folder.path();
+    let cache = tempfile::tempdir().unwrap();
+    write(at, "warns.c", "#include \"twice.h\"\nint f(void) { int unused; return twice(1); }\n");
+    let run = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wbuild"));
+        command.args(words).current_dir(at).stdin(Stdio::null());
+        command.env_remove("WBUILD_NO_CACHE").env("WBUILD_CACHE", cache.path()).output().unwrap()
+    };
+    let compile = || {
+        let output = run(&["cc", "-Wall", "-MMD", "-MP", "-O1", "-c", "warns.c"]);
+        assert!(output.status.success(), "{}", errors(&output));
+        let made = ["warns.o", "warns.d"].map(|name| std::fs::read(at.join(name)).unwrap());
+        std::fs::remove_file(at.join("warns.o")).unwrap();
+        std::fs::remove_file(at.join("warns.d")).unwrap();
+        (made, errors(&output))
+    };
+    let first = compile();
+    assert!(first.1.contains("unused variable"), "{}", first.1);
+    assert!(compile() == first);
+    let stats = String::from_utf8(run(&["cache", "stats"]).stdout).unwrap();
+    assert!(stats.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["objects", "1", "1"]), "{stats}");
+    write(at, "twice.h", "static inline int twice(int n) { return n + n; }\n");
+    assert!(compile().0[0] != first.0[0], "a header changed, and the object did not");
+    // What fails is not kept.
+    for _ in 0..2 {
+        assert_eq!(run(&["cc", "-Wall", "-Werror", "-c", "warns.c"]).status.code(), Some(1));
+    }
+}
+
+#[test]
 fn words_for_other_machines_are_refused_or_ignored_with_a_note() {
     let folder = folder();
     let at = folder.path();

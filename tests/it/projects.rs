@@ -95,6 +95,35 @@ fn zlib_is_configured_and_passes_its_own_tests() {
 }
 
 #[test]
+fn zlib_is_the_same_bytes_in_any_surroundings_and_out_of_the_cache() {
+    let cache = tempfile::tempdir().unwrap();
+    let build = |jobs: &str, cached: bool, surroundings: &str| {
+        let zlib = Project::new(&ZLIB);
+        let own = env!("CARGO_BIN_EXE_wbuild");
+        let script = format!("{surroundings}; '{own}' configure ./configure --static && '{own}' make {jobs}");
+        let mut command = zlib.command("sh", &["-c", &script]);
+        match cached {
+            true => command.env_remove("WBUILD_NO_CACHE").env("WBUILD_CACHE", cache.path()),
+            false => command.env("WBUILD_NO_CACHE", "1"),
+        };
+        good(command);
+        ["libz.a", "minigzip.wasm", "minigzip", "example64.wasm"].map(|name| std::fs::read(zlib.path(name)).unwrap())
+    };
+    let first = build("-j1", false, "umask 022");
+    assert!(build("-j8", false, "umask 077; export TZ=Asia/Kathmandu LC_ALL=C.UTF-8 USER=other") == first);
+    assert!(build("-j8", true, "umask 077") == first, "what is written to the cache is not what is made without");
+    assert!(build("-j2", true, "umask 022") == first, "what is taken from the cache is not what was made");
+    let mut stats = Command::new(env!("CARGO_BIN_EXE_wbuild"));
+    let said = good({
+        stats.args(["cache", "stats"]).env("WBUILD_CACHE", cache.path()).env_remove("WBUILD_NO_CACHE");
+        stats
+    });
+    let objects = said.lines().find(|line| line.starts_with("objects")).unwrap_or_default();
+    let hits: u32 = objects.split_whitespace().nth(1).and_then(|n| n.parse().ok()).unwrap_or_default();
+    assert!(hits >= 15, "{said}");
+}
+
+#[test]
 fn bzip2_is_made_and_passes_its_own_tests() {
     let bzip2 = Project::new(&BZIP2);
     // Its first goal runs the tests; its Makefile says CC=gcc and AR=ar.
