@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn the_help_names_every_subcommand_and_every_long_option() {
         for name in subcommands() {
-            assert!(HELP.contains(&format!("\n  {name} ")), "{name}");
+            assert!(HELP.split_whitespace().any(|word| word.trim_end_matches(',') == name), "{name}");
         }
         for option in args::long_options().filter(|option| *option != "--preinit-engine") {
             assert!(HELP.contains(option), "{option}");

@@ -22,6 +22,7 @@ pub const FILES: &[File] = &[
     File { path: "include/setjmp.h", text: include_str!("include/setjmp.h") },
     File { path: PREINIT_SOURCE, text: include_str!("preinit.c") },
     File { path: POSIX_SOURCE, text: include_str!("posix.c") },
+    File { path: THREAD_SOURCE, text: include_str!("thread.c") },
     File { path: "posix/grp.h", text: include_str!("posix/grp.h") },
     File { path: "posix/pwd.h", text: include_str!("posix/pwd.h") },
     File { path: "posix/stdio.h", text: include_str!("posix/stdio.h") },
@@ -60,6 +61,9 @@ pub const PREINIT_SOURCE: &str = "preinit.c";
 /// What programs for POSIX call and WASI has not (`tmpfile`, `chown`, `getuid`, `system`): for `wbuild cc`, whose projects
 /// do not know WASI. Linked from an archive; it alone includes the C library's headers.
 pub const POSIX_SOURCE: &str = "posix.c";
+
+/// The destructors of `thread_local`, a member of its own in the same archive: it brings in libc's `atexit`.
+pub const THREAD_SOURCE: &str = "thread.c";
 
 /// The folder for `-isystem` that declares it.
 pub const POSIX: &str = "posix";

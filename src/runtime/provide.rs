@@ -8,7 +8,7 @@ use wbuild_targets::Target;
 
 use super::{
     COMPILE_ARGS, COMPILE_SMALL_ARGS, FILES, HEADERS, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE, POSIX,
-    POSIX_SOURCE, PREINIT_SOURCE, SJLJ_SOURCE,
+    POSIX_SOURCE, PREINIT_SOURCE, SJLJ_SOURCE, THREAD_SOURCE,
 };
 use crate::cache::Key;
 use crate::error::{Error, Result};
@@ -48,7 +48,7 @@ impl Runtime {
         let mut sources = vec![(SJLJ_SOURCE, "sjlj.o")];
         sources.push(if target.has_libc { (MALLOC_SOURCE, "malloc.o") } else { (MEM_SOURCE, "mem.o") });
         if target.has_libc {
-            sources.extend([(PREINIT_SOURCE, "preinit.o"), (POSIX_SOURCE, "posix.o")]);
+            sources.extend([(PREINIT_SOURCE, "preinit.o"), (POSIX_SOURCE, "posix.o"), (THREAD_SOURCE, "thread.o")]);
         }
         let mut hash = Sha256::new();
         let mut add = |text: &str| {
@@ -178,10 +178,11 @@ impl Runtime {
                     ));
             }
         }
-        for (library, member) in [(&self.malloc, "malloc"), (&self.posix_library, "posix")] {
+        for (library, members) in [(&self.malloc, &["malloc"][..]), (&self.posix_library, &["posix", "thread"])] {
             if let Some(name) = library.as_ref().and_then(|path| path.file_name()) {
-                let object = fs::read(into.join(member).with_extension("o")).map_err(fail)?;
-                fs::write(into.join(name), archive(&[(member.to_string(), object)])).map_err(fail)?;
+                let object = |member: &&str| Ok((member.to_string(), fs::read(into.join(format!("{member}.o")))?));
+                let objects = members.iter().map(object).collect::<std::io::Result<Vec<_>>>().map_err(fail)?;
+                fs::write(into.join(name), archive(&objects)).map_err(fail)?;
             }
         }
         self.sums(into).and_then(|sums| fs::write(into.join(SUMS), sums)).map_err(fail)

@@ -268,6 +268,13 @@ fn cxx_links_its_library_by_itself() {
     good(at, &["c++", "-c", "-O1", "list.cpp"]);
     good(at, &["c++", "list.o", "-o", "list"]);
     assert_eq!(runs(at, "list"), "2\n");
+    write(
+        at,
+        "thread.cpp",
+        "#include <cstdio>\n#include <string>\nstruct Ends { ~Ends() { std::puts(\"ended\"); } };\nthread_local Ends ends;\nint main() { return (&ends == nullptr); }\n",
+    );
+    good(at, &["c++", "thread.cpp", "-o", "thread"]);
+    assert_eq!(runs(at, "thread"), "ended\n");
     // With cc it is for the user to name, as with clang.
     assert_eq!(wbuild(at, &["cc", "list.o", "-o", "without"]).status.code(), Some(1));
     good(at, &["cc", "list.o", "-lstdc++", "-o", "named"]);
