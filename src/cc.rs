@@ -72,8 +72,12 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     let Work::Program(program) = &config.work else { return Err(Error::internal("cc links no program")) };
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
     let runtime = Runtime::locate(&places(), &toolchain, config.target)?;
-    let scratch = Scratch::new()?;
-    let runtime = runtime.ensure_or_in(scratch.path(), &toolchain)?;
+    // Who becomes another program cannot remove a folder afterwards.
+    let mut own = None;
+    let runtime = match runtime.ensure(&toolchain) {
+        Ok(()) => runtime,
+        Err(_) => runtime.ensure_or_in(own.insert(Scratch::new()?).path(), &toolchain)?,
+    };
     let mut place = Place::here(PathBuf::new(), runtime)?;
     if program.exceptions {
         let libcxx = Library::locate(&places(), &toolchain, config.target)?;
@@ -84,8 +88,9 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     cache.uses(&toolchain.identity);
     let cc = Cc { driver, groups: &groups, config: &config, program, toolchain: &toolchain, place: &place, cache };
     if !links {
-        return cc.compile_only();
+        return cc.compile_only(if own.is_some() { Command::pass_through } else { Command::become_it });
     }
+    let scratch = Scratch::new()?;
     let (mut linked, mut compiled) = (Vec::new(), Names::new());
     for token in tokens {
         linked.push(match source_of(&token) {
@@ -179,14 +184,14 @@ impl Cc<'_> {
     }
 
     /// Everything is clang's affair.
-    fn compile_only(&self) -> Result<i32> {
+    fn compile_only(&self, how: fn(&Command) -> Result<i32>) -> Result<i32> {
         let is_input = |group: &Group| matches!(group.tokens[..], [Token::Input { .. }]);
         let inputs = self.groups.iter().filter(|group| is_input(group)).count();
         if let (true, Some((source, object))) = (self.cache.is_on(), self.lone_compilation()) {
             return self.cached(&mut self.compiler(self.user_words(|_| true)), source, &object);
         }
         if inputs < 2 || !self.toolchain.hermetic {
-            return self.run(&self.compiler(self.user_words(|_| true)), Command::become_it);
+            return self.run(&self.compiler(self.user_words(|_| true)), how);
         }
         // That clang starts no processes, as one does for each of several sources.
         let mut status = 0;

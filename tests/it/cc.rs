@@ -502,6 +502,29 @@ fn tools_give_their_own_status() {
 }
 
 #[test]
+fn no_temporary_folder_is_left_behind() {
+    let folder = folder();
+    let at = folder.path();
+    let temporary = tempfile::tempdir().unwrap();
+    let env = &[("TMPDIR", temporary.path().to_str().unwrap())];
+    for words in [
+        &["cc", "-c", "hello.c"][..],
+        &["cc", "-E", "hello.c"],
+        &["cc", "hello.o", "-o", "hello"],
+        &["cc", "main.c", "twice.c", "-o", "main", "--launcher"],
+        &["nm", "main"],
+        &["ar", "rcs", "lib.a", "hello.o"],
+    ] {
+        let output = with(at, words, env);
+        assert!(output.status.success(), "{words:?}: {}", errors(&output));
+        assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "{words:?}");
+    }
+    // A failure leaves nothing either.
+    assert!(!with(at, &["cc", "main.c", "-o", "fails"], env).status.success());
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn the_hermetic_compiler_serves_as_well() {
     let folder = folder();
     let at = folder.path();
