@@ -101,7 +101,7 @@ fn compile_steps(machine: &Machine, folder: &Path, program: &Program, runs: usiz
 
 /// zlib by its own configure and make: `make clean && make` on a warm cache against a cold one.
 fn make(machine: &Machine, folder: &Path, runs: usize) -> Result<Gate> {
-    let (source, cache) = (folder.join("zlib"), folder.join("cache"));
+    let (source, cache) = (folder.join("zlib-source"), folder.join("cache"));
     sources::unpack(&ZLIB, &machine.target, &source)?;
     let own = |words: &[&str]| {
         let mut command = Command::new(&machine.wbuild);
