@@ -8,7 +8,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::preinit::Word;
+pub use crate::options::Own;
+use crate::options::{self, Takes};
 
 /// A word of the command line, or an option with its argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,116 +39,6 @@ pub enum Token {
     /// Asks for what a build does not do.
     Refused { option: String, why: &'static str, help: &'static str },
 }
-
-/// wbuild's own options; the contract says what they mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Own {
-    Bin,
-    Binaryen,
-    Clang,
-    Compiler,
-    DryRun,
-    Edition,
-    Example,
-    Exceptions,
-    Export,
-    ExportAll,
-    InitialMemory,
-    JsBoundary,
-    Json,
-    Launcher,
-    Lib,
-    LlvmLto,
-    Lto,
-    Malloc,
-    MaxMemory,
-    NoCache,
-    NoDefaultLibs,
-    NoDeterministic,
-    NoEntry,
-    NoStartFiles,
-    OptimizeFor,
-    Preinit,
-    PreinitWith(Word),
-    Quiet,
-    Reactor,
-    Simd,
-    SizeLimit,
-    StackLast,
-    StackSize,
-    Standalone,
-    Std,
-    Sysroot,
-    Target,
-    Threads,
-    Verbose,
-    VerifyEach,
-}
-
-/// Whether an option has a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    Nothing,
-    /// Joined on with `=`, or as the next word.
-    Value,
-    /// Joined on with `=`, or not at all.
-    Perhaps,
-}
-
-/// The long options: spelling, meaning, and whether a value follows.
-const LONG: &[(&str, Own, Takes)] = &[
-    ("--bin", Own::Bin, Takes::Value),
-    ("--binaryen", Own::Binaryen, Takes::Value),
-    ("--clang", Own::Clang, Takes::Value),
-    ("--compiler", Own::Compiler, Takes::Value),
-    ("--dry-run", Own::DryRun, Takes::Nothing),
-    ("--edition", Own::Edition, Takes::Value),
-    ("--example", Own::Example, Takes::Value),
-    ("--exceptions", Own::Exceptions, Takes::Value),
-    ("--export", Own::Export, Takes::Value),
-    ("--export-all", Own::ExportAll, Takes::Nothing),
-    ("--initial-memory", Own::InitialMemory, Takes::Value),
-    ("--js-boundary", Own::JsBoundary, Takes::Nothing),
-    ("--json", Own::Json, Takes::Value),
-    ("--launcher", Own::Launcher, Takes::Nothing),
-    ("--lib", Own::Lib, Takes::Nothing),
-    ("--llvm-lto", Own::LlvmLto, Takes::Value),
-    ("--lto", Own::Lto, Takes::Value),
-    ("--malloc", Own::Malloc, Takes::Value),
-    ("--max-memory", Own::MaxMemory, Takes::Value),
-    ("--no-cache", Own::NoCache, Takes::Nothing),
-    ("--no-deterministic", Own::NoDeterministic, Takes::Nothing),
-    ("--no-entry", Own::NoEntry, Takes::Nothing),
-    ("--optimize-for", Own::OptimizeFor, Takes::Value),
-    ("--preinit", Own::Preinit, Takes::Perhaps),
-    ("--preinit-allow-clock", Own::PreinitWith(Word::AllowClock), Takes::Nothing),
-    ("--preinit-arg", Own::PreinitWith(Word::Arg), Takes::Value),
-    ("--preinit-dir", Own::PreinitWith(Word::Dir), Takes::Value),
-    ("--preinit-engine", Own::PreinitWith(Word::Engine), Takes::Value),
-    ("--preinit-env", Own::PreinitWith(Word::Env), Takes::Value),
-    ("--preinit-fuel", Own::PreinitWith(Word::Fuel), Takes::Value),
-    ("--preinit-keep", Own::PreinitWith(Word::Keep), Takes::Nothing),
-    ("--preinit-max-memory", Own::PreinitWith(Word::MaxMemory), Takes::Value),
-    ("--preinit-max-output", Own::PreinitWith(Word::MaxOutput), Takes::Value),
-    ("--preinit-max-stack", Own::PreinitWith(Word::MaxStack), Takes::Value),
-    ("--preinit-rename", Own::PreinitWith(Word::Rename), Takes::Value),
-    ("--preinit-stdin", Own::PreinitWith(Word::Stdin), Takes::Value),
-    ("--preinit-timeout", Own::PreinitWith(Word::Timeout), Takes::Value),
-    ("--preload", Own::PreinitWith(Word::Preload), Takes::Value),
-    ("--quiet", Own::Quiet, Takes::Nothing),
-    ("--reactor", Own::Reactor, Takes::Nothing),
-    ("--simd", Own::Simd, Takes::Nothing),
-    ("--size-limit", Own::SizeLimit, Takes::Value),
-    ("--stack-last", Own::StackLast, Takes::Nothing),
-    ("--stack-size", Own::StackSize, Takes::Value),
-    ("--standalone", Own::Standalone, Takes::Nothing),
-    ("--std", Own::Std, Takes::Value),
-    ("--sysroot", Own::Sysroot, Takes::Value),
-    ("--target", Own::Target, Takes::Value),
-    ("--threads", Own::Threads, Takes::Nothing),
-    ("--verbose", Own::Verbose, Takes::Nothing),
-    ("--verify-each", Own::VerifyEach, Takes::Nothing),
-];
 
 /// clang's options that take the next word as their argument, and may also have it joined on.
 pub const SEPARATE: &[&str] = &[
@@ -320,11 +211,6 @@ pub fn groups(args: &[OsString], dialect: Dialect) -> Result<Vec<Group>> {
     Ok(groups)
 }
 
-/// wbuild's own long options, for the help and its test.
-pub fn long_options() -> impl Iterator<Item = &'static str> {
-    LONG.iter().map(|(name, ..)| *name)
-}
-
 /// The word of `candidates` that is nearest to `word`, if any is near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.len() / 3).clamp(1, 4);
@@ -457,7 +343,7 @@ impl Reader<'_> {
             Some((name, value)) => (name, Some(value.to_string())),
             None => (text, None),
         };
-        if let Some(&(_, own, valued)) = LONG.iter().find(|(n, ..)| *n == name) {
+        if let Some((own, valued)) = options::long(name) {
             let value = match (valued, joined) {
                 (Takes::Value | Takes::Perhaps, Some(value)) => Some(value),
                 (Takes::Value, None) => Some(self.text_argument(name)?),
@@ -488,7 +374,7 @@ impl Reader<'_> {
         if LINKER_LONG.contains(&name) {
             return Err(unknown.cause("it is wasm-ld's").help(format!("pass it through: -Wl,{text}")));
         }
-        let known = LONG.iter().map(|(n, ..)| *n).chain(CLANG_LONG.iter().map(|(n, _)| *n)).chain(["--strip"]);
+        let known = options::all().filter_map(options::Row::long).chain(CLANG_LONG.iter().map(|(n, _)| *n));
         Err(match nearest(name, known.chain(["--help", "--version"])) {
             Some(near) => unknown.help(format!("did you mean {near}?")),
             None => unknown.help("wbuild --help lists the options"),

@@ -1,6 +1,7 @@
 //! A build from beginning to end: check the inputs, find the tools, plan, compile, link, run the
 //! stages, check, write.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -14,10 +15,14 @@ use crate::runtime::Runtime;
 use crate::source::Language;
 use crate::toolchain::{self, Places, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
-use crate::{exec, exports, inputs, launcher, link, output, pipeline, project, rust, standalone, wasm, wat};
+use crate::{
+    exec, exports, inputs, launcher, link, output, pipeline, project, reproducible, rust, standalone, wasm, wat,
+};
 
-/// Builds. `stdin` is what standard input held, where it is an input.
-pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
+/// Builds. `stdin` is what standard input held, where it is an input; `words` are the command line, for a second build
+/// where one is asked for.
+pub fn run(config: &Config, words: &[OsString], stdin: Vec<u8>, ui: &Ui) -> Result<()> {
+    let start = Instant::now();
     for note in &config.notes {
         ui.note(note);
     }
@@ -43,7 +48,7 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
                 return print(&plan::of_module(config), Path::new(""));
             }
             let bytes = match path == Path::new("-") {
-                true => stdin,
+                true => stdin.clone(),
                 false => output::read(path)?,
             };
             lone_module(config, path, *language, bytes, cache, ui, &mut report)?
@@ -51,6 +56,9 @@ pub fn run(config: &Config, stdin: Vec<u8>, ui: &Ui) -> Result<()> {
     };
     ui.clear();
     output::check_size(&output.display().to_string(), module.len(), config.size_limit)?;
+    if config.check_reproducible {
+        reproducible::check(words, &module, &output, &stdin, start, ui)?;
+    }
     match config.executable {
         true => output::write_executable(&output, &module)?,
         false => output::write(&output, &module)?,
@@ -113,6 +121,7 @@ fn program_module(
     exec::prepare(&scratch, &plan.variants)?;
     let build = exec::Build { cache, ui, scratch: scratch.path() };
     exec::compile(&plan.variants, stdin, &build, &mut branch)?;
+    exec::lists(&plan)?;
     let module = smallest(&plan, &mut branch, |variant, branch| {
         let linked = linked(config, program, variant, &build, branch)?;
         finish(config, &plan, linked, cache, ui, branch)

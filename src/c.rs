@@ -2,7 +2,7 @@
 //! to add to the compiler's words when it fails.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::{Config, Lto, Program, Setjmp};
 use crate::plan::{self, Place};
@@ -158,22 +158,34 @@ pub fn same_bytes(folders: &[&Path], place: &Place) -> Vec<OsString> {
     words
 }
 
-/// `-MD` and `-MMD` name the dependency file after the object, and ours is temporary: beside the
-/// output instead, as gcc does when it links.
-fn dependencies(job: &Job, config: &Config, program: &Program) -> Vec<OsString> {
-    let has = |names: &[&str]| program.compile_args.iter().any(|a| names.iter().any(|n| a.to_str() == Some(n)));
-    let mut words = Vec::new();
-    if !has(&["-MD", "-MMD"]) {
-        return words;
+/// Where the list of headers of `job` ends up that `-MD` or `-MMD` asks for: where `-MF` says, else beside the output,
+/// as gcc does when it links. Sources may share one.
+pub fn list(job: &Job, config: &Config, program: &Program) -> Option<PathBuf> {
+    let mut words = program.compile_args.iter().map(|word| word.to_string_lossy());
+    words.clone().find(|word| word == "-MD" || word == "-MMD")?;
+    let mut given = None;
+    while let Some(word) = words.next() {
+        match word.strip_prefix("-MF") {
+            Some("") => given = words.next().map(|path| PathBuf::from(path.as_ref())),
+            Some(joined) => given = Some(PathBuf::from(joined)),
+            None => {}
+        }
     }
-    let joined = |prefix: &str| program.compile_args.iter().any(|a| a.to_string_lossy().starts_with(prefix));
-    if !joined("-MF") {
+    let beside = || {
         let folder = config.output.parent().unwrap_or(Path::new(""));
-        let stem = job.path.file_stem().unwrap_or_default();
-        words.push("-MF".into());
-        words.push(folder.join(stem).with_extension("d").into_os_string());
+        folder.join(job.path.file_stem().unwrap_or_default()).with_extension("d")
+    };
+    Some(given.unwrap_or_else(beside))
+}
+
+/// The words for it: every compilation writes a list of its own, which [`crate::exec`] takes from there.
+fn dependencies(job: &Job, config: &Config, program: &Program) -> Vec<OsString> {
+    if list(job, config, program).is_none() {
+        return Vec::new();
     }
-    if !joined("-MT") && !joined("-MQ") {
+    let mut words = vec!["-MF".into(), job.object.with_extension("d").into_os_string()];
+    let targets = ["-MT", "-MQ"];
+    if !program.compile_args.iter().any(|word| targets.iter().any(|t| word.to_string_lossy().starts_with(t))) {
         words.push("-MQ".into());
         words.push(config.output.clone().into_os_string());
     }

@@ -9,7 +9,6 @@
 
 mod command;
 mod compile;
-mod depfile;
 mod doubt;
 mod key;
 mod link;

@@ -123,7 +123,7 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     if let Work::Program(program) = &mut config.work {
         program.compiled = compiled;
     }
-    build::run(&config, Vec::new(), &Ui::plain(config.verbosity))?;
+    build::run(&config, &[], Vec::new(), &Ui::plain(config.verbosity))?;
     Ok(0)
 }
 

@@ -14,7 +14,7 @@ use crate::manifest::{self, Kept};
 use crate::ui::{Ui, Verbosity};
 use crate::wrap::{self, System};
 use crate::{
-    binaryen, binutils, build, cache, cargo, cc, determinism, linker, links, opt, preinit, run, toolchain, wat,
+    binaryen, binutils, build, cache, cargo, cc, determinism, help, linker, links, opt, preinit, run, toolchain, wat,
 };
 
 /// C, C++, WAT or any module in; a small, deterministic WebAssembly module out.
@@ -72,6 +72,8 @@ enum Subcommand {
     #[command(long_about = "Shows which tools were found, where, which targets they give, and which command closes \
                       each gap. The status is 0 if a build is possible, else 1.")]
     Doctor,
+    Completions(help::Completions),
+    Man(help::Manual),
 }
 
 /// Words that are another program's.
@@ -107,8 +109,6 @@ enum Action {
     Remove,
 }
 
-const HELP: &str = include_str!("help.txt");
-
 /// Runs the command line, `program` and what follows it, and returns the exit status. Errors have been printed.
 pub fn main(program: &OsStr, words: &[OsString]) -> i32 {
     if let Some(status) = links::subcommand(program).and_then(|name| stand_in(name, words)) {
@@ -123,10 +123,10 @@ pub fn main(program: &OsStr, words: &[OsString]) -> i32 {
     }
     match first {
         "" => {
-            print_to(&mut std::io::stderr().lock(), HELP);
+            print_to(&mut std::io::stderr().lock(), &help::text());
             return 2;
         }
-        "help" => return help(words.get(1).map(OsString::as_os_str)),
+        "help" => return help_of(words.get(1).map(OsString::as_os_str)),
         _ => {}
     }
     // Their words are not for clap to read, and their --help is not ours.
@@ -138,7 +138,7 @@ pub fn main(program: &OsStr, words: &[OsString]) -> i32 {
     }
     // Not among the compiler's words, where -v and the rest mean something else.
     if words.iter().take_while(|w| *w != "--").any(|w| w == "--help" || w == "-h") {
-        print_to(&mut std::io::stdout().lock(), HELP);
+        print_to(&mut std::io::stdout().lock(), &help::text());
         return 0;
     }
     if words.iter().take_while(|w| *w != "--").any(|w| w == "--version" || w == "-V") {
@@ -179,7 +179,7 @@ fn stand_in(name: &str, words: &[OsString]) -> Option<i32> {
 fn build_words(words: &[OsString]) -> Result<()> {
     let (config, stdin) = configure(words).map_err(|e| meant_subcommand(words, e))?;
     let ui = Ui::new(config.verbosity);
-    let result = build::run(&config, stdin, &ui);
+    let result = build::run(&config, words, stdin, &ui);
     ui.clear();
     result
 }
@@ -290,6 +290,8 @@ fn subcommand(words: &[OsString]) -> i32 {
             ui.clear();
             status(result)
         }
+        Subcommand::Completions(args) => status(help::completions(&args, Cli::command())),
+        Subcommand::Man(args) => status(help::manual(&args, &Cli::command())),
         Subcommand::Doctor => {
             let report = toolchain::doctor(&toolchain::Places::of_process());
             print_to(&mut std::io::stdout().lock(), &report.text);
@@ -306,18 +308,19 @@ fn kept(words: &[OsString]) -> Result<Kept> {
     manifest::of_cargo(words).map_or(Ok(Kept::default()), |manifest| manifest::kept(&manifest))
 }
 
-fn help(of: Option<&OsStr>) -> i32 {
+fn help_of(of: Option<&OsStr>) -> i32 {
     match of.and_then(|word| word.to_str()) {
         Some(name) if subcommands().any(|known| known == name) => subcommand(&[name.into(), "--help".into()]),
         Some(name) => status(Err(Error::usage(format!("there is no subcommand {name}")).help("wbuild --help"))),
         None => {
-            print_to(&mut std::io::stdout().lock(), HELP);
+            print_to(&mut std::io::stdout().lock(), &help::text());
             0
         }
     }
 }
 
-fn subcommands() -> impl Iterator<Item = String> {
+/// The names of all subcommands.
+pub fn subcommands() -> impl Iterator<Item = String> {
     Cli::command().get_subcommands().map(|c| c.get_name().to_string()).collect::<Vec<_>>().into_iter()
 }
 
@@ -339,6 +342,7 @@ fn print_to(out: &mut impl Write, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options;
 
     #[test]
     fn clap_finds_nothing_wrong_with_the_subcommands() {
@@ -347,11 +351,12 @@ mod tests {
 
     #[test]
     fn the_help_names_every_subcommand_and_every_long_option() {
+        let help = help::text();
         for name in subcommands() {
-            assert!(HELP.split_whitespace().any(|word| word.trim_end_matches(',') == name), "{name}");
+            assert!(help.split_whitespace().any(|word| word.trim_end_matches(',') == name), "{name}");
         }
-        for option in args::long_options().filter(|option| *option != "--preinit-engine") {
-            assert!(HELP.contains(option), "{option}");
+        for option in options::all().filter_map(options::Row::long).filter(|option| *option != "--preinit-engine") {
+            assert!(help.contains(option), "{option}");
         }
     }
 }

@@ -117,6 +117,8 @@ pub struct Config {
     /// Whether earlier results may be taken, and this one kept.
     pub cache: cache::Use,
     pub dry_run: bool,
+    /// Build twice, and compare.
+    pub check_reproducible: bool,
     pub verbosity: Verbosity,
     /// Where the report goes.
     pub json: Option<PathBuf>,

@@ -9,12 +9,12 @@ use crate::cache::{self, Cache};
 use crate::config::Program;
 use crate::error::{Error, Result};
 use crate::explain::{self, Names};
-use crate::plan::{Compile, Variant};
+use crate::plan::{Compile, Plan, Variant};
 use crate::process::{self, Limits};
 use crate::project::{self, Chosen};
 use crate::report::{Report, Timing};
 use crate::ui::Ui;
-use crate::{bitcode, c, output};
+use crate::{bitcode, c, depfile, output};
 
 /// A linked module, in memory.
 pub struct Linked {
@@ -82,6 +82,17 @@ pub fn compile(variants: &[Variant], stdin: &[u8], build: &Build, report: &mut R
     let mut error = Error::build(format!("cannot compile {}{others}", source.display()));
     error.help = c::explain(&diagnostics);
     Err(error.diagnostics(diagnostics))
+}
+
+/// Writes the lists of headers that were asked for, from those of the compilations.
+pub fn lists(plan: &Plan) -> Result<()> {
+    for (path, objects) in plan.lists() {
+        // Of what is not preprocessed clang writes none.
+        let texts = objects.iter().filter_map(|object| std::fs::read_to_string(object.with_extension("d")).ok());
+        let texts: Vec<String> = texts.collect();
+        output::write(path, depfile::together(texts.iter().map(String::as_str)).as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Links one variant, whose sources have been compiled.

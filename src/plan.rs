@@ -1,5 +1,6 @@
 //! What will be run, as data: `--dry-run` prints it, `exec` runs it. Nothing here touches the disk.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +38,8 @@ pub struct Compile {
     pub source: PathBuf,
     pub language: Language,
     pub object: PathBuf,
+    /// Where the list of its headers goes, which the command writes beside the object; several may share one.
+    pub list: Option<PathBuf>,
     pub command: Command,
 }
 
@@ -86,6 +89,18 @@ pub fn of_module(config: &Config) -> Plan {
 }
 
 impl Plan {
+    /// The lists of headers that are asked for, and the objects beside which their parts are. What one variant reads
+    /// the others read too.
+    pub fn lists(&self) -> BTreeMap<&Path, Vec<&Path>> {
+        let mut lists: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
+        for compile in self.variants.iter().take(1).flat_map(|variant| &variant.compile) {
+            if let Some(list) = &compile.list {
+                lists.entry(list).or_default().push(&compile.object);
+            }
+        }
+        lists
+    }
+
     /// The plan as a shell would run it, and the stages that happen inside wbuild as comments.
     pub fn shell(&self, scratch: &Path) -> String {
         let mut lines = Vec::new();
@@ -101,6 +116,9 @@ impl Plan {
         }
         let steps = self.stages.iter().flat_map(Stage::steps);
         lines.extend(steps.map(|(name, reason)| format!("# {name}: {reason}")));
+        for (list, _) in self.lists() {
+            lines.push(format!("# lists of headers together written to {}", quote(list.as_os_str())));
+        }
         if self.variants.len() > 1 {
             lines.push("# the smaller of both is kept".to_string());
         }
@@ -146,7 +164,14 @@ fn variant(
                 }
                 let job = c::Job { path, language: *language, object: &object, lto };
                 let command = c::command(&job, config, program, toolchain, place);
-                compile.push(Compile { source: path.clone(), language: *language, object: object.clone(), command });
+                let list = c::list(&job, config, program);
+                compile.push(Compile {
+                    source: path.clone(),
+                    language: *language,
+                    object: object.clone(),
+                    list,
+                    command,
+                });
                 link::Part::File(object)
             }
             Item::Object(path) => link::Part::File(path.clone()),

@@ -89,9 +89,10 @@ pub fn settle(config: &Config, krate: &Crate, rust: &Rust) -> Result<(Config, Op
 }
 
 fn choose(metadata: &Metadata, manifest: &Path, pick: &Pick) -> Result<Chosen> {
-    let own = std::fs::canonicalize(manifest).unwrap_or_else(|_| manifest.to_path_buf());
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let own = real(manifest);
     // A package's manifest means the package; a workspace's alone means all of its members.
-    let package = metadata.packages.iter().filter(|package| package.manifest_path == own).collect::<Vec<_>>();
+    let package = metadata.packages.iter().filter(|package| real(&package.manifest_path) == own).collect::<Vec<_>>();
     let packages = if package.is_empty() { metadata.packages.iter().collect() } else { package };
     let mut all = Vec::new();
     for package in packages {

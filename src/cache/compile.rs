@@ -15,10 +15,10 @@ use std::path::{Component, Path, PathBuf};
 use std::time::SystemTime;
 
 use super::key::Stamp;
-use super::{Cache, Dependency, Hasher, Key, Level, Printed, TICK, depfile, doubt};
+use super::{Cache, Dependency, Hasher, Key, Level, Printed, TICK, doubt};
 use crate::error::Result;
-use crate::output;
 use crate::process::{Command, Limits, Output, Scratch};
+use crate::{depfile, output};
 
 /// A compilation of one source with `-c`.
 pub struct Compile<'a> {
@@ -224,7 +224,7 @@ impl Compile<'_> {
         }
     }
 
-    /// The words without what must not matter: where the object goes, and where we are.
+    /// The words without what must not matter: where the object and the list of headers go, and where we are.
     fn neutral(&self, folder: &Path) -> Vec<OsString> {
         let mut here = OsString::from("-ffile-prefix-map=");
         here.push(folder);
@@ -234,7 +234,9 @@ impl Compile<'_> {
         let object_matters = self.depfile().is_some() && !named;
         let mut joined = OsString::from("-o");
         joined.push(self.object);
+        let list = self.depfile().map(PathBuf::into_os_string);
         let word = |word: &OsString| match () {
+            () if list.as_ref() == Some(word) => "<list>".into(),
             () if *word == here => HERE.into(),
             () if !object_matters && (word == self.object.as_os_str() || *word == joined) => "<object>".into(),
             () => word.clone(),
@@ -388,6 +390,7 @@ mod tests {
         let named = |words: &str| neutral(words).iter().any(|word| word == "<object>");
         assert!(named("-c a.c -o out/a.o") && named("-c a.c -oout/a.o") && named("-c a.c -o out/a.o -MD -MT x"));
         assert!(!named("-c a.c -o out/a.o -MD"));
+        assert!(neutral("-MD -MT x -MF a.d -c a.c -o out/a.o").iter().any(|word| word == "<list>"));
         assert!(neutral("-ffile-prefix-map=/here/=./").iter().any(|word| word == HERE));
         assert!(!neutral("-ffile-prefix-map=/there/=./").iter().any(|word| word == HERE));
     }

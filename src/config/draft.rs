@@ -87,6 +87,7 @@ pub(super) struct Draft {
     verify_each: bool,
     cache: cache::Use,
     dry_run: bool,
+    check_reproducible: bool,
     verbosity: Verbosity,
     json: Option<PathBuf>,
     launcher: bool,
@@ -219,6 +220,12 @@ impl Draft {
             Own::Example => self.pick = Pick::Example(value),
             Own::Lib => self.pick = Pick::Lib,
             Own::Binaryen => self.binaryen = value.parse().unwrap_or_default(),
+            Own::CheckReproducible if self.dialect == Dialect::Cc => {
+                return Err(Error::usage("--check-reproducible has no meaning for a link of objects")
+                    .cause("they would be the same both times")
+                    .help("wbuild --check-reproducible SOURCES -o OUT.wasm"));
+            }
+            Own::CheckReproducible => self.check_reproducible = true,
             Own::Clang => self.toolchain.clang = Some(value.into()),
             Own::Compiler => self.toolchain.choice = Choice::named(&value)?,
             Own::DryRun => self.dry_run = true,
@@ -352,6 +359,7 @@ impl Draft {
             verify_each: self.verify_each,
             cache: self.cache,
             dry_run: self.dry_run,
+            check_reproducible: self.check_reproducible,
             verbosity: self.verbosity,
             json: self.json,
             launcher,

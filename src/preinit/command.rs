@@ -8,6 +8,7 @@ use wbuild_passes::snapshot::Initializer;
 use super::host::GrantedDir;
 use super::{ENGINES, Options, Report, Snapshot};
 use crate::error::{Error, Result};
+use crate::options::{self, Own};
 use crate::report::Timing;
 use crate::ui::{Ui, Verbosity};
 use crate::{config, output, run, settings, wasm, wat};
@@ -34,22 +35,7 @@ pub enum Word {
 impl Word {
     /// As it is written in a build.
     pub fn option(self) -> &'static str {
-        match self {
-            Word::AllowClock => "--preinit-allow-clock",
-            Word::Arg => "--preinit-arg",
-            Word::Dir => "--preinit-dir",
-            Word::Engine => "--preinit-engine",
-            Word::Env => "--preinit-env",
-            Word::Fuel => "--preinit-fuel",
-            Word::Keep => "--preinit-keep",
-            Word::MaxMemory => "--preinit-max-memory",
-            Word::MaxOutput => "--preinit-max-output",
-            Word::MaxStack => "--preinit-max-stack",
-            Word::Preload => "--preload",
-            Word::Rename => "--preinit-rename",
-            Word::Stdin => "--preinit-stdin",
-            Word::Timeout => "--preinit-timeout",
-        }
+        options::spelling(Own::PreinitWith(self))
     }
 }
 

@@ -182,3 +182,49 @@ fn text_and_binary_go_there_and_back() {
         ])
     );
 }
+
+#[test]
+fn bash_completes_subcommands_options_and_their_values() {
+    let folder = folder();
+    let script = transcript(folder.path(), &["completions", "bash"]);
+    let (_, script) = script.split_once('\n').unwrap();
+    let script = script.strip_suffix("[0]\n").unwrap();
+    let completed = |words: &[&str]| {
+        let ask = r#"shift 0; COMP_WORDS=(wbuild "$@"); COMP_CWORD=$#
+            _wbuild wbuild "${COMP_WORDS[$#]}" "${COMP_WORDS[$#-1]}"; printf '%s\n' "${COMPREPLY[@]}""#;
+        let script = format!("{script}\n{ask}");
+        let output = Command::new("bash").args(["-c", &script, "bash"]).args(words).output().unwrap();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().split_whitespace().map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(completed(&["ca"]), ["cargo", "cache"]);
+    assert_eq!(completed(&["a.c", "--stand"]), ["--standalone"]);
+    assert_eq!(completed(&["--malloc", "l"]), ["libc"]);
+    assert_eq!(completed(&["--target", "wasm32-u"]), ["wasm32-unknown-unknown"]);
+    assert_eq!(completed(&["opt", "--list"]), ["--list-passes"]);
+    assert!(completed(&["-"]).contains(&"--check-reproducible".to_string()));
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        let script = transcript(folder.path(), &["completions", shell]);
+        assert!(script.contains("standalone") && script.contains("wasm2wat") && script.ends_with("[0]\n"), "{shell}");
+    }
+    assert!(transcript(folder.path(), &["completions", "csh"]).ends_with("[2]\n"));
+}
+
+#[test]
+fn every_subcommand_has_a_manual_page() {
+    let folder = folder();
+    let at = folder.path();
+    assert!(transcript(at, &["man", "new/man1"]).ends_with("man1\n[0]\n"));
+    let read = |name: &str| std::fs::read_to_string(at.join("new/man1").join(name)).unwrap();
+    let (page, opt) = (read("wbuild.1"), read("wbuild-opt.1"));
+    assert!(transcript(at, &["man"]).contains(&page));
+    for word in
+        [".SH NAME", ".SH SYNOPSIS", "\\-\\-check\\-reproducible", "wbuild\\-opt(1)", ".SH MEMORY", "Exit status: 0"]
+    {
+        assert!(page.contains(word), "{word}\n{page}");
+    }
+    assert!(opt.contains("Optimize a finished module") && opt.contains("\\-\\-list\\-passes"), "{opt}");
+    assert_eq!(std::fs::read_dir(at.join("new/man1")).unwrap().count(), 1 + wbuild::cli::subcommands().count());
+    // Where a folder cannot be made, nothing else happens.
+    assert!(transcript(at, &["man", "a.c"]).ends_with("[1]\n"));
+}

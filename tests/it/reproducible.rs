@@ -129,3 +129,67 @@ fn debug_information_and_file_names_tell_nothing_of_the_folder() {
     let second = shared.build(&shared.user("bob", true), &program, &["-O1", "-g", "--compiler=native"]);
     assert!(first == second, "{} and {} bytes, or others of the same number", first.len(), second.len());
 }
+
+/// `wbuild --check-reproducible` in a folder; gives whether it succeeded, and what it said.
+fn checked(at: &Path, words: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wbuild"));
+    let output = command.arg("--check-reproducible").args(words).current_dir(at).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_build_that_is_the_same_elsewhere_is_said_to_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::create_dir_all(at.join("src/crate/src")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(at.join(name), text).unwrap();
+    write("a.h", "#define NAME __FILE__\n");
+    write("src/a.c", "#include <stdio.h>\n#include \"../a.h\"\nint main(void) { puts(NAME __FILE__ __TIME__); }\n");
+    write("src/crate/Cargo.toml", "[package]\nname = \"c\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    write("src/crate/src/main.rs", "fn main() { println!(\"{}\", file!()); }\n");
+    let absolute = at.join("src/a.c").display().to_string();
+    let include = format!("-I{}", at.display());
+    for words in [
+        &["src/a.c", "-Oz", "-o", "a.wasm"][..],
+        &[&absolute, &include, "-O2", "-g", "-o", "a.wasm"],
+        &["src/a.c", "-O1", "--preinit=ctors", "--preinit-dir", "src", "-o", "a.wasm"],
+        &["src/crate", "-O1", "-o", "a.wasm"],
+        &["src/crate/src/main.rs", "-Oz", "-o", "a.wasm"],
+    ] {
+        let (good, said) = checked(at, words);
+        assert!(good && said.contains("note: a.wasm: the same "), "{words:?}\n{said}");
+        let (module, name) =
+            (at.join("a.wasm"), format!("the same {} bytes", at.join("a.wasm").metadata().unwrap().len()));
+        assert!(said.contains(&name), "{said}");
+        std::fs::remove_file(module).unwrap();
+    }
+}
+
+#[test]
+fn a_build_that_differs_elsewhere_is_refused_by_the_name_of_what_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::create_dir_all(at.join("src/crate/src")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(at.join(name), text).unwrap();
+    write("a.c", "#include <stdio.h>\nint main(void) { puts(WHERE); }\n");
+    write("src/crate/Cargo.toml", "[package]\nname = \"c\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    write("src/crate/src/main.rs", "fn main() { println!(\"{}\", env!(\"WHEN\")); }\n");
+    // The clock, by the second.
+    write(
+        "src/crate/build.rs",
+        "fn main() { println!(\"cargo::rustc-env=WHEN={:?}\", std::time::SystemTime::now()); }\n",
+    );
+    let macro_ = format!("-DWHERE=\"{}/a.c\"", at.display());
+    let (good, said) = checked(at, &["a.c", &macro_, "-o", "a.wasm"]);
+    let strings = said.lines().find(|line| line.contains("data segment")).unwrap_or_else(|| panic!("{said}"));
+    assert!(!good && strings.contains(&format!("\"{}/a.c\" here, \"", at.display())), "{said}");
+    assert!(said.contains("error: a.wasm is not the same when it is built elsewhere"), "{said}");
+    assert!(said.contains("help: the folder's name is in the module"), "{said}");
+    let (good, said) = checked(at, &["src/crate", "-o", "a.wasm"]);
+    assert!(!good && said.contains("SystemTime { tv_sec: "), "{said}");
+    // What is refused is not written, and nothing is left of the other place.
+    assert!(!at.join("a.wasm").exists());
+    let (good, said) = checked(at, &["a.c", "-DWHERE=no", "-o", "a.wasm"]);
+    assert!(!good && said.contains("error: cannot compile a.c"), "{said}");
+    assert!(!said.contains("elsewhere"), "{said}");
+}
