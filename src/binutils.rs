@@ -38,7 +38,20 @@ pub fn main(name: &str, words: &[OsString]) -> Result<i32> {
     for launched in opened {
         launched.close()?;
     }
+    // What was a launcher is one under its new name, too.
+    if let (0, "strip", Some(output)) = (status, name, output_of(words))
+        && let Ok(module) = std::fs::read(&output)
+    {
+        launcher::write(&output, &module)?;
+    }
     Ok(status)
+}
+
+/// The file that strip's `-o` names.
+fn output_of(words: &[OsString]) -> Option<PathBuf> {
+    let at = words.iter().rposition(|word| word == "-o");
+    let next = at.and_then(|at| words.get(at + 1)).map(PathBuf::from);
+    next.or_else(|| words.iter().find_map(|word| Some(PathBuf::from(word.to_str()?.strip_prefix("--output=")?))))
 }
 
 /// A launcher, and the module in it in a file of its own.

@@ -453,13 +453,16 @@ int main(int argc, char **argv) {
     std::fs::remove_file(at.join("see.wasm")).unwrap();
     std::fs::rename(at.join("see"), at.join("sub/moved")).unwrap();
     assert_eq!(run(Path::new("sub/moved"), at), expected("sub/moved"));
-    good(at, &["cc", "-g1", "--binaryen=off", "see.c", "-o", "named", "--launcher"]);
+    good(at, &["cc", "-g1", "see.c", "-o", "named", "--launcher"]);
     let size = |name: &str| std::fs::metadata(at.join(name)).unwrap().len();
     let before = size("named");
-    assert!(good(at, &["nm", "named"]).to_lowercase().contains(" t main"));
+    assert!(good(at, &["nm", "named"]).contains(" T _start"));
     assert_eq!(size("named"), before);
+    good(at, &["strip", "-o", "bare", "named"]);
+    assert!(size("bare") < before && size("named") == before, "{before}");
+    assert_eq!(run(Path::new("./bare"), at), expected("./bare"));
     good(at, &["strip", "named"]);
-    assert!(size("named") < before, "{before}");
+    assert_eq!(size("named"), size("bare"));
     assert_eq!(run(Path::new("./named"), at), expected("./named"));
     // What is called x.wasm is the module, also where launchers are on.
     let output = with(at, &["cc", "hello.c", "-o", "x.wasm"], &[("WBUILD_LAUNCHER", "1")]);

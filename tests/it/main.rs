@@ -17,6 +17,7 @@ mod oracle;
 mod plan;
 mod preinit;
 mod preinit_programs;
+mod probes;
 mod programs;
 mod projects;
 mod random;

@@ -45,7 +45,7 @@ fn encode_sections(module: &Module<'_>, source_map: SourceMap) -> Result<(Vec<u8
         if place == Place::Code {
             code_end = out.len();
         }
-        for custom in module.customs.iter().filter(|custom| custom.after == place) {
+        for custom in in_order(module, place) {
             if custom.name == SOURCE_MAP && source_map == SourceMap::Drop {
                 continue;
             }
@@ -58,6 +58,20 @@ fn encode_sections(module: &Module<'_>, source_map: SourceMap) -> Result<(Vec<u8
         }
     }
     Ok((out, code_end))
+}
+
+/// The custom sections of a place. The convention for tools, which LLVM's insist on, has `producers` and
+/// `target_features` last; Binaryen writes the names behind them.
+fn in_order<'m, 'a>(module: &'m Module<'a>, place: Place) -> Vec<&'m Custom<'a>> {
+    let rank = |custom: &&Custom| match custom.name.as_ref() {
+        _ if module.encodings == Encodings::AsRead => 0,
+        "producers" => 1,
+        "target_features" => 2,
+        _ => 0,
+    };
+    let mut customs: Vec<&Custom> = module.customs.iter().filter(|custom| custom.after == place).collect();
+    customs.sort_by_key(rank);
+    customs
 }
 
 const PLACES: [Place; 14] = [
