@@ -8,6 +8,7 @@ use wbuild_proof::expose;
 use wbuild_proof::observe::{End, Observed, Step, Value, Verdict, hash};
 use wbuild_proof::reference;
 use wbuild_proof::second::{self, Compiler};
+use wbuild_proof::third;
 use xtask::{programs, shell};
 
 use super::{all_kernels, harden, kernel, unhardened};
@@ -51,6 +52,10 @@ fn on_every_engine(modules: &[(&str, &[u8])]) -> BTreeMap<&'static str, Vec<Obse
         });
         seen.insert(engine_name, runs);
     }
+    let wasmer = in_parallel(modules, |(name, bytes)| {
+        third::run_program(bytes, &[name]).unwrap_or_else(|e| panic!("{name}: {e}"))
+    });
+    seen.insert("wasmer", wasmer);
     seen.insert("V8 Liftoff", in_node(modules, &["--liftoff-only", "--no-wasm-tier-up"]));
     seen.insert("V8 TurboFan", in_node(modules, &["--no-liftoff"]));
     seen

@@ -14,6 +14,7 @@ pub mod observe;
 pub mod random;
 pub mod reference;
 pub mod second;
+pub mod third;
 pub mod wasi;
 
 pub use chaos::chaos;
