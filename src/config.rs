@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use wbuild_passes::segments::Measure;
 use wbuild_targets::Target;
 
 use crate::args::{self, Dialect, Token};
@@ -113,6 +114,8 @@ pub struct Config {
     pub hardening: Option<Hardening>,
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
+    /// What the module is to be small by.
+    pub measure: Measure,
     pub verify_each: bool,
     /// Whether earlier results may be taken, and this one kept.
     pub cache: cache::Use,

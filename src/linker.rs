@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use wbuild_passes::segments::Measure;
 
 use crate::cache::{self, Cache};
 use crate::config::{Debug, Level};
@@ -137,6 +138,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         binaryen: settings.binaryen.as_deref().unwrap_or("builtin").parse().unwrap_or_default(),
         hardening: settings.hardening,
         preinit: settings.preinit.as_deref().map(preinit::Options::named),
+        measure: Measure::Raw,
         origin: Origin::Linked,
         verify_each: settings.verify_each,
     })

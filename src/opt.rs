@@ -13,7 +13,7 @@ use crate::pipeline::{self, Options, Origin};
 use crate::report::{Report, Timing};
 use crate::toolchain::Places;
 use crate::ui::{Ui, Verbosity};
-use crate::{output, wasm, wat};
+use crate::{output, settings, wasm, wat};
 
 /// Optimize a finished module
 ///
@@ -43,6 +43,9 @@ pub struct Args {
     /// Which Binaryen: builtin, off, or the path of a wasm-opt
     #[arg(long, value_name = "off|builtin|PATH", default_value = "builtin")]
     binaryen: String,
+    /// What the module is to be small by: size, or size once compressed
+    #[arg(long, value_name = "size|compressed", default_value = "size")]
+    optimize_for: String,
     /// Keep names, and DWARF where no code changes; -g1 keeps names only
     #[arg(short = 'g')]
     debug: bool,
@@ -93,6 +96,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         hardening: None,
         origin: Origin::Opt,
         preinit: None,
+        measure: settings::measure(&args.optimize_for)?,
         verify_each: args.verify_each,
     };
     let name = if input == Path::new("-") { "standard input".to_string() } else { input.display().to_string() };

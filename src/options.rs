@@ -99,6 +99,7 @@ pub const SECTIONS: &[Section] = &[
                  is kept)",
             ),
             row("--binaryen=off|builtin|PATH", Own::Binaryen, "the wasm-opt to use after the link (default builtin)"),
+            row("--optimize-for=size|compressed", Own::OptimizeFor, "what the module is to be small by (default size)"),
             row("--simd, -msimd128", Own::Simd, "allow SIMD, and make it deterministic"),
         ],
     },
@@ -160,7 +161,6 @@ pub const SECTIONS: &[Section] = &[
             preinit("--preload NAME=FILE", Word::Preload, "a module that gives it what it imports from NAME"),
             preinit("--preinit-allow-clock", Word::AllowClock, "asking the time is no error; it is 2020"),
             preinit("--preinit-engine NAME", Word::Engine, ""),
-            row("--optimize-for=size|compressed", Own::OptimizeFor, "what its data is to be small by (default size)"),
         ],
     },
     Section {

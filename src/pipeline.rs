@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use wbuild_passes as passes;
-use wbuild_passes::snapshot;
+use wbuild_passes::segments::Measure;
 
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
@@ -26,6 +26,8 @@ pub struct Options {
     pub origin: Origin,
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
+    /// What a module is to be small by.
+    pub measure: Measure,
     pub verify_each: bool,
 }
 
@@ -90,6 +92,7 @@ impl Options {
             binaryen: config.binaryen.clone(),
             hardening: config.hardening,
             preinit: config.preinit.clone(),
+            measure: config.measure,
             origin: match config.work {
                 Work::Program(_) | Work::Crate(_) => Origin::Linked,
                 Work::Module(..) => Origin::Finished,
@@ -119,6 +122,18 @@ pub fn stages(options: &Options) -> Vec<Stage> {
             second.push((unused, "what Binaryen inlined everywhere is dead now, and so is what it used"));
         }
         second.push(("trim-data", "memory starts as zeros, so zeros at the ends of segments say nothing"));
+        // Binaryen cuts data by a rule of its own.
+        if options.level.for_size() || options.preinit.is_some() {
+            second.push(match options.measure {
+                Measure::Raw => ("pack-data", "segments cut where that is smallest, not where zeros seem to be many"),
+                Measure::Compressed => ("pack-data-for-compression", "gaps of zeros are short once compressed"),
+            });
+        }
+        // What repeats is short once compressed, too.
+        if options.level == Level::Oz && options.measure == Measure::Raw {
+            second.push(("outline", "behind Binaryen, which would put it back; not in loops, where a call costs time"));
+            last.push(("pool-constants", "behind whatever makes constants, hardening too"));
+        }
         last.push(("shortest-encodings", "the linker pads numbers that it patched; last, when no index moves again"));
     }
     match (options.debug, options.origin) {
@@ -214,13 +229,7 @@ pub fn run(
                 module = run_passes(what, &module, &names, options.verify_each)?;
             }
             Stage::Binaryen(level, _) => match optimize(&module, *level, options)? {
-                // Binaryen cuts a snapshot's data up by a rule of its own.
-                Outcome::Better(after) => {
-                    module = match &options.preinit {
-                        Some(preinit) => snapshot::relay(&after, preinit.measure).map_err(|e| explain(e, what))?,
-                        None => after,
-                    }
-                }
+                Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
             Stage::Snapshot(preinit, _) => {

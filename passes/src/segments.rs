@@ -188,6 +188,9 @@ pub enum Measure {
 /// 434,060. It need not be best elsewhere.
 pub const COMPRESSED_GAP: u64 = 16;
 
+/// As many segments as engines take (the JavaScript API's limit).
+pub const MOST_SEGMENTS: usize = 100_000;
+
 /// What the segments must stay within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

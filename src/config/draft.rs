@@ -261,10 +261,7 @@ impl Draft {
                 self.preinit_words.get_or_insert(word.option());
                 self.preinit_options.take(word, &value)?;
             }
-            Own::OptimizeFor => {
-                self.preinit_words.get_or_insert("--optimize-for");
-                self.preinit_options.measure = settings::measure(&value)?;
-            }
+            Own::OptimizeFor => self.preinit_options.measure = settings::measure(&value)?,
             Own::Quiet => self.verbosity = Verbosity::Quiet,
             Own::Reactor => self.reactor = true,
             Own::Simd => self.simd = true,
@@ -319,6 +316,7 @@ impl Draft {
             Some("-g1") => Debug::Names,
             Some(_) => Debug::Full,
         };
+        let measure = self.preinit_options.measure;
         let preinit = match (self.preinit.take(), self.preinit_words) {
             (Some(name), _) => {
                 self.preinit_options.initializer = preinit::Options::initializer(&name);
@@ -355,6 +353,7 @@ impl Draft {
             size_limit: self.size_limit,
             binaryen: self.binaryen,
             preinit,
+            measure,
             hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
             cache: self.cache,

@@ -20,9 +20,13 @@ const BATCH: u64 = 50;
 /// How many rounds of loops and calls a module has before it traps.
 const STEPS: u32 = 300;
 /// The passes that keep the interface, so that before and after can be compared.
-const PASSES: [&str; 7] = [
+const PASSES: [&str; 11] = [
     "remove-unused-module-elements",
     "trim-data",
+    "pack-data",
+    "pack-data-for-compression",
+    "outline",
+    "pool-constants",
     "shortest-encodings",
     "strip-debug",
     "strip-producers",
@@ -43,12 +47,13 @@ fn random_modules_behave_the_same_after_random_passes() {
     let batches: Vec<&[u64]> = seeds.chunks(BATCH as usize).collect();
     let mut failures = Vec::new();
     let (mut ran, mut skipped) = (0, BTreeMap::<String, usize>::new());
-    let (mut total, mut optimized, mut changed) = (Tally::default(), 0, 0);
+    let (mut total, mut optimized, mut changed, mut pieces) = (Tally::default(), 0, 0, 0);
     let cases = in_parallel(&batches, |seeds| batch(seeds));
     for (seed, case) in seeds.iter().zip(cases.into_iter().flatten()) {
         match case {
-            Case::Ran { tally, by_binaryen, different_bytes } => {
+            Case::Ran { tally, by_binaryen, different_bytes, outlined } => {
                 ran += 1;
+                pieces += usize::from(outlined);
                 optimized += usize::from(by_binaryen);
                 changed += usize::from(different_bytes);
                 total.calls += tally.calls;
@@ -62,10 +67,13 @@ fn random_modules_behave_the_same_after_random_passes() {
             )),
         }
     }
-    println!("{ran} modules ran ({changed} with other bytes, {optimized} through Binaryen): {total:?}");
+    println!(
+        "{ran} modules ran ({changed} with other bytes, {optimized} through Binaryen, {pieces} outlined): {total:?}"
+    );
     println!("skipped: {skipped:?}");
     assert!(failures.is_empty(), "{} of {ran} differ:\n{}", failures.len(), failures.join("\n"));
     assert!(ran >= wanted, "only {ran} of {} modules ran; skipped: {skipped:?}", seeds.len());
+    assert!(pieces * 50 >= ran as usize, "only {pieces} of {ran} have code that was outlined");
     assert!(optimized * 5 >= ran as usize && changed * 2 >= ran as usize, "{optimized} and {changed} of {ran}");
 }
 
@@ -76,7 +84,7 @@ fn number(variable: &str) -> Option<u64> {
 
 #[derive(Debug)]
 enum Case {
-    Ran { tally: Tally, by_binaryen: bool, different_bytes: bool },
+    Ran { tally: Tally, by_binaryen: bool, different_bytes: bool, outlined: bool },
     Skipped(String),
     Failed(String),
 }
@@ -87,6 +95,7 @@ struct Plan {
     /// After our passes, and so far.
     after: Result<Vec<u8>, Case>,
     level: Option<wbuild::binaryen::Level>,
+    outlined: bool,
     seed: u64,
 }
 
@@ -112,7 +121,7 @@ fn batch(seeds: &[u64]) -> Vec<Case> {
     for ((n, ..), outcome) in for_binaryen.iter().zip(outcomes) {
         let Ok(plan) = &mut plans[*n] else { continue };
         match outcome {
-            Outcome::Better(bytes) => plan.after = passes(&bytes, &mut Random::new("plans", plan.seed ^ 0xa5a5)),
+            Outcome::Better(bytes) => plan.after = passes(&bytes, &mut Random::new("plans", plan.seed ^ 0xa5a5)).0,
             Outcome::Kept(_) => plan.level = None,
         }
     }
@@ -125,20 +134,43 @@ fn plan(seed: u64) -> Result<Plan, Case> {
     // Half of the modules have what Binaryen reads, the others everything there is.
     let plain = seed.is_multiple_of(2);
     let before = module(&mut numbers, plain, false).ok_or_else(|| Case::Skipped("not generated".to_string()))?;
+    // Random code repeats nothing by itself.
+    let before = if numbers.next().is_multiple_of(3) { repeated(&before) } else { before };
     let level = plain.then(|| LEVELS[(numbers.next() % LEVELS.len() as u64) as usize]);
-    let after = passes(&before, &mut numbers);
-    Ok(Plan { before, after, level, seed })
+    let (after, outlined) = passes(&before, &mut numbers);
+    Ok(Plan { before, after, level, outlined, seed })
 }
 
-/// A random list of passes, in random order.
-fn passes(module: &[u8], numbers: &mut Random) -> Result<Vec<u8>, Case> {
+/// The module with every function three times over, each exported.
+fn repeated(bytes: &[u8]) -> Vec<u8> {
+    let Ok(mut module) = wbuild_passes::Module::parse(bytes) else { return bytes.to_vec() };
+    for id in module.functions.ids() {
+        let Some(function) = module.functions.get(id).filter(|function| function.source.defined().is_some()).cloned()
+        else {
+            continue;
+        };
+        for copy in 1..3 {
+            let item = wbuild_passes::Item::Func(module.functions.push(function.clone()));
+            let name = format!("copy {copy} of {id:?}").into();
+            module.exports.push(wbuild_passes::Export { name, item, exact: false });
+        }
+    }
+    module.encode().unwrap_or_else(|_| bytes.to_vec())
+}
+
+/// A random list of passes, in random order; and whether one of them outlined something.
+fn passes(module: &[u8], numbers: &mut Random) -> (Result<Vec<u8>, Case>, bool) {
     let count = 1 + numbers.next() % 4;
     let names: Vec<&str> = (0..count).map(|_| PASSES[(numbers.next() % PASSES.len() as u64) as usize]).collect();
     let passes: Vec<_> = names.iter().map(|name| wbuild_passes::find(name).unwrap()).collect();
-    wbuild_passes::run(module, &passes, &wbuild_passes::Options { verify_each: true }).map_err(|e| match e.blame {
+    let run = |passes: &[_]| wbuild_passes::run(module, passes, &wbuild_passes::Options { verify_each: true });
+    let outline = passes.iter().find(|pass| pass.name == "outline").copied();
+    let outlined = outline.is_some_and(|pass| run(&[pass]).is_ok_and(|after| after != module));
+    let after = run(&passes).map_err(|e| match e.blame {
         Blame::Internal => Case::Failed(format!("{names:?}: {e}")),
         _ => Case::Skipped(format!("our reader: {e}")),
-    })
+    });
+    (after, outlined)
 }
 
 /// A module of wasm-smith's: `plain` ones have what Binaryen reads; `bounded` ones say how far memories and tables grow.
@@ -230,7 +262,9 @@ fn compare(engine: &wasmtime::Engine, plan: Plan) -> Case {
         Ok(Verdict::Same(tally)) if tally.executed == 0 => {
             Case::Skipped(if tally.inconclusive > 0 { "inconclusive" } else { "nothing ran" }.to_string())
         }
-        Ok(Verdict::Same(tally)) => Case::Ran { tally, by_binaryen, different_bytes: plan.before != after },
+        Ok(Verdict::Same(tally)) => {
+            Case::Ran { tally, by_binaryen, different_bytes: plan.before != after, outlined: plan.outlined }
+        }
         Ok(Verdict::Different(found)) => Case::Failed(format!("{:?}: {found}", plan.level)),
         Err(e) => Case::Skipped(e.causes.first().map_or(e.message.clone(), |c| c.chars().take(60).collect())),
     }

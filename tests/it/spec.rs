@@ -12,6 +12,7 @@ use wbuild::binaryen::{Accept, Outcome, Request, Tool, optimize_all};
 use wbuild::config::{Debug, Level};
 use wbuild::engine::{Profile, engine};
 use wbuild::pipeline::{Options, Origin, Stage, stages};
+use wbuild_passes::segments::Measure;
 
 use play::{Nans, Results, play};
 use script::{Script, Step};
@@ -113,7 +114,8 @@ pub fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
 fn levels() -> Vec<(String, Vec<Stage>)> {
     let of = |level, binaryen: Tool| {
         let (debug, origin) = (Debug::None, Origin::Finished);
-        stages(&Options { level, debug, hardening: None, preinit: None, binaryen, origin, verify_each: true })
+        let measure = Measure::Raw;
+        stages(&Options { level, debug, hardening: None, preinit: None, measure, binaryen, origin, verify_each: true })
     };
     let levels = [Level::O0, Level::O1, Level::O2, Level::O3, Level::O4, Level::Os, Level::Oz];
     let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin())));

@@ -1,6 +1,9 @@
 //! The passes, one a file.
 
 mod harden;
+mod outline;
+mod pack_data;
+mod pool;
 mod segments;
 mod shortest;
 mod sjlj;
@@ -41,6 +44,30 @@ pub(crate) const ALL: &[Pass] = &[
         summary: "remove zeros at the ends of data segments where memory is zero anyway",
         run: trim_data::run,
         debug_info: DebugInfo::Keeps,
+    },
+    Pass {
+        name: "pack-data",
+        summary: "write the data segments of each memory as they are smallest",
+        run: pack_data::raw,
+        debug_info: DebugInfo::Keeps,
+    },
+    Pass {
+        name: "pack-data-for-compression",
+        summary: "the same, by the size that they have once the module is compressed",
+        run: pack_data::compressed,
+        debug_info: DebugInfo::Keeps,
+    },
+    Pass {
+        name: "outline",
+        summary: "put repeated code into functions, where no loop is",
+        run: outline::run,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "pool-constants",
+        summary: "put long constants that are used often into immutable globals",
+        run: pool::run,
+        debug_info: DebugInfo::Invalidates,
     },
     Pass {
         name: "shortest-encodings",

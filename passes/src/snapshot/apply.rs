@@ -2,7 +2,7 @@
 
 use super::{Prepared, State, Value, global_named};
 use crate::pass::unused;
-use crate::segments::{self, Image, Limits, Measure};
+use crate::segments::{self, Image, Limits, MOST_SEGMENTS, Measure};
 use crate::{
     ConstExpr, Data, DataKind, Element, ElementItems, ElementKind, Error, FuncId, Id, Item, MemoryId, Module, Source,
     TableId,
@@ -326,6 +326,3 @@ fn memories(module: &mut Module<'_>, prepared: &Prepared, state: &State, options
         }
     }
 }
-
-/// As many as engines take (the JavaScript API's limit).
-pub(super) const MOST_SEGMENTS: usize = 100_000;

@@ -15,11 +15,9 @@ mod apply;
 mod freed;
 mod objects;
 mod prepare;
-mod relay;
 
 pub use apply::{Options, Report, apply};
 pub use prepare::prepare;
-pub use relay::relay;
 
 use crate::segments::Image;
 use crate::{DataId, ElementId, FuncId, GlobalId, MemoryId, Module, TableId};
