@@ -14,6 +14,7 @@ mod hardened;
 mod lists;
 mod malloc;
 mod oracle;
+mod others;
 mod plan;
 mod preinit;
 mod preinit_programs;

@@ -15,7 +15,7 @@ use xtask::shell::{self, Result};
 
 use crate::demo::report;
 use crate::setup::{self, Machine, Program};
-use crate::{bench_builds, bench_cache, bench_determinism, bench_rust, bench_snapshots};
+use crate::{bench_builds, bench_cache, bench_determinism, bench_optimizer, bench_rust, bench_snapshots};
 
 const NEEDED: &[Program] =
     &[Program { name: "wasm-opt", package: "binaryen" }, Program { name: "emcc", package: "emscripten" }];
@@ -62,6 +62,9 @@ pub fn bench(words: &[OsString]) -> Result<()> {
     }
     if wanted("snapshots") {
         gates.extend(bench_snapshots::snapshots(&machine, folder.path(), settings.runs)?);
+    }
+    if wanted("optimizer") {
+        gates.extend(bench_optimizer::optimizer(&machine, folder.path())?);
     }
     println!("\n{:<62} {:>9} {:>9}", "gate", "measured", "limit");
     for gate in &gates {

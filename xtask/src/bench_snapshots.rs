@@ -72,7 +72,15 @@ impl Bench<'_> {
         let mut subjects = all.iter().map(|program| self.link(program, "-Oz")).collect::<Result<Vec<_>>>()?;
         let project = shell::root().join("testdata/rust/projects/patterns");
         let mut command = self.wbuild();
-        command.arg(project).args(["-Oz", "-g1", "--binaryen=off", "--no-deterministic", "-o", "patterns.wasm"]);
+        command.arg(project).args([
+            "-Oz",
+            "-g1",
+            "--binaryen=off",
+            "--no-deterministic",
+            "-o",
+            "patterns.wasm",
+            "--optimize-for=compressed",
+        ]);
         command.env("CARGO_TARGET_DIR", self.machine.target.join("rust-projects/preinit"));
         shell::output(command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN"))?;
         subjects.push(Subject {
@@ -253,14 +261,14 @@ fn timed(command: &mut Command) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64() * 1000.0)
 }
 
-fn gzip(file: &Path) -> Result<u64> {
+pub fn gzip(file: &Path) -> Result<u64> {
     Ok(shell::output(Command::new("gzip").args(["-9", "-n", "-c"]).arg(file))?.stdout.len() as u64)
 }
 
-fn mean(ratios: &[f64]) -> f64 {
+pub fn mean(ratios: &[f64]) -> f64 {
     (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
 }
 
-fn worst(ratios: &[f64]) -> f64 {
+pub fn worst(ratios: &[f64]) -> f64 {
     ratios.iter().copied().fold(0.0, f64::max)
 }

@@ -24,10 +24,11 @@ impl Initialized {
         Initialized { program, preinit: &["--preinit"], command: &[], wizer: &[] }
     }
 
-    /// Links it for wizer and `wbuild preinit` alike, with nothing done behind the link, and with names.
+    /// Links it for wizer and `wbuild preinit` alike, with nothing done behind the link that a later stage could miss, and
+    /// with names.
     pub fn link(&self, wbuild: &mut Command, level: &str) -> Result<()> {
         let program = &self.program;
-        wbuild.args([level, "-DWIZER", "-g1", "--binaryen=off", "--no-deterministic"]);
+        wbuild.args([level, "-DWIZER", "-g1", "--binaryen=off", "--optimize-for=compressed", "--no-deterministic"]);
         shell::output(wbuild.args(&program.flags).args(&program.wasi_flags).args(&program.sources)).map(drop)
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod initialized;
 pub mod native;
+pub mod others;
 pub mod programs;
 pub mod shell;
 pub mod sources;

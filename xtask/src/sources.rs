@@ -87,7 +87,8 @@ fn apt(folder: &Path) -> Result<Command> {
     Ok(apt)
 }
 
-fn sha256(file: &Path) -> Result<String> {
+/// SHA-256 in hex.
+pub fn sha256(file: &Path) -> Result<String> {
     let out = shell::output(Command::new("sha256sum").arg(file))?;
     Ok(String::from_utf8_lossy(&out.stdout).split(' ').next().unwrap_or_default().to_string())
 }
