@@ -63,7 +63,9 @@ fn every_valid_module_comes_back_and_goes_through_every_pass() {
         hardened += u32::from(harden_twice(&bytes, &name));
         for pass in &all {
             let output = run(&bytes, &[pass], &Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert!(output.len() <= bytes.len(), "{name}: {} made it larger", pass.name);
+            // Gaps of zeros are filled for the sake of whoever compresses.
+            let may_grow = pass.name == "pack-data-for-compression";
+            assert!(may_grow || output.len() <= bytes.len(), "{name}: {} made it larger", pass.name);
         }
         let output = run(&bytes, &all, &Options { verify_each: true }).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(run(&output, &all, &Options::default()).unwrap(), output, "{name}: a second run changes more");

@@ -121,7 +121,9 @@ impl Bench<'_> {
         ];
         let mut sizes = programs.iter().map(|program| self.program(program)).collect::<Result<Vec<_>>>()?;
         let rust = shell::root().join("testdata/rust");
-        sizes.push(self.build("hello-rust", |command| drop(command.arg(rust.join("hello.rs"))))?);
+        sizes.push(self.build("hello-rust", |command| {
+            command.arg(rust.join("hello.rs"));
+        })?);
         let target = self.machine.target.join("rust-projects/optimizer");
         sizes.push(self.build("patterns", |command| {
             command.arg(rust.join("projects/patterns")).env("CARGO_TARGET_DIR", &target);

@@ -60,7 +60,7 @@
 
 mod shape;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{Error, FuncId, Module};
 use shape::{Given, shape};
@@ -75,6 +75,8 @@ const STATEMENTS: usize = 6;
 const CALL: usize = 3;
 /// A function beside its code: its type's number, its length, its locals, its end.
 const FUNCTION: usize = 4;
+/// A type beside its parameters and results.
+const TYPE: usize = 3;
 /// Fewer bytes saved are not worth a function.
 const LEAST: usize = 8;
 
@@ -111,14 +113,14 @@ struct Site {
 
 pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
     let found = copies(module)?;
-    let chosen = choose(found);
+    let known = module.types.groups().flat_map(|group| group.ids()).filter_map(|id| module.types.function(id));
+    let chosen = choose(found, known.map(|ty| (ty.params().to_vec(), ty.results().to_vec())).collect());
     let mut calls: HashMap<FuncId, Vec<(Site, FuncId)>> = HashMap::new();
     for copies in chosen {
         let ty = module.types.add_function(&copies.types, copies.result.as_slice());
         let body = [&[0], &copies.key[..copies.code], &[0x0b]].concat();
         let id = module.add_function(ty, &[], &[]);
         module.set_body(id, body)?;
-        module.name_function(id, &format!("wbuild.outlined.{}", id.0));
         for site in copies.sites {
             calls.entry(site.function).or_default().push((site, id));
         }
@@ -187,7 +189,7 @@ fn hash(bytes: &[u8]) -> u64 {
 }
 
 /// The pieces to outline, with the sites that none of them shares with another.
-fn choose(mut found: Vec<Copies>) -> Vec<Copies> {
+fn choose(mut found: Vec<Copies>, mut known: HashSet<(Vec<ValType>, Vec<ValType>)>) -> Vec<Copies> {
     let worth = |copies: &Copies| saved(copies.sites.len(), copies.code, copies.types.len()).unwrap_or_default();
     found.sort_by(|a, b| worth(b).cmp(&worth(a)).then_with(|| a.key.cmp(&b.key)));
     let mut taken: HashMap<FuncId, Vec<u64>> = HashMap::new();
@@ -201,7 +203,12 @@ fn choose(mut found: Vec<Copies>) -> Vec<Copies> {
             }
             is_free
         });
-        let pays = worth(copies) > 0;
+        let ty = (copies.types.clone(), copies.result.as_slice().to_vec());
+        let new_type = if known.contains(&ty) { 0 } else { TYPE + ty.0.len() + ty.1.len() };
+        let pays = worth(copies) > new_type;
+        if pays {
+            known.insert(ty);
+        }
         for site in copies.sites.iter().filter(|_| pays) {
             let bits = taken.entry(site.function).or_default();
             bits.resize(bits.len().max(site.to as usize / 64 + 1), 0);

@@ -42,6 +42,9 @@ use wasmparser::{GlobalType, Operator, ValType};
 /// The bytes of a global's definition beside its constant: type, mutability and end.
 const DEFINITION: usize = 3;
 
+/// The most that the section of globals takes beside what is in it.
+const SECTION: usize = 8;
+
 /// A constant by its bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Constant {
@@ -146,9 +149,9 @@ fn count(body: &crate::Body<'_>, uses: &mut BTreeMap<Constant, usize>) -> Result
 
 /// The constants whose pooling pays, in the order of their globals.
 fn pool(module: &Module<'_>, uses: &BTreeMap<Constant, usize>) -> Vec<Constant> {
-    let pays = |constant: Constant, count: usize, index: usize| {
+    let saved = |constant: Constant, count: usize, index: usize| {
         let (alone, read) = (constant.size(), size(&Instruction::GlobalGet(index as u32)));
-        count * alone > count * read + alone + DEFINITION
+        (count * alone).saturating_sub(count * read + alone + DEFINITION)
     };
     let first = module.globals.iter().count();
     // A short index saves a byte for each use. One of three bytes is worth pooling with a short index only, and so
@@ -159,11 +162,14 @@ fn pool(module: &Module<'_>, uses: &BTreeMap<Constant, usize>) -> Vec<Constant> 
     };
     let mut sorted: Vec<(Constant, usize)> = uses.iter().map(|(constant, count)| (*constant, *count)).collect();
     sorted.sort_by_key(|(constant, count)| (std::cmp::Reverse(worth(*constant, *count)), *constant));
-    let mut pooled = Vec::new();
+    let (mut pooled, mut total) = (Vec::new(), 0);
     for (constant, count) in sorted {
-        if pays(constant, count, first + pooled.len()) {
+        let saved = saved(constant, count, first + pooled.len());
+        if saved > 0 {
             pooled.push(constant);
+            total += saved;
         }
     }
-    pooled
+    // The section may be new, or its length and count longer.
+    if total > SECTION { pooled } else { Vec::new() }
 }
