@@ -11,7 +11,7 @@ use wasmparser::{Operator, Parser, Payload};
 use wbuild::binaryen::{Accept, LEVELS, Outcome, Request, optimize_all};
 use wbuild::engine::{self, Profile};
 use wbuild::oracle::{Comparison, Nans, Options, Random, Tally, Traps, Verdict};
-use wbuild_passes::Blame;
+use wbuild_passes::{Blame, Item};
 
 use crate::spec::in_parallel;
 
@@ -135,27 +135,42 @@ fn plan(seed: u64) -> Result<Plan, Case> {
     let plain = seed.is_multiple_of(2);
     let before = module(&mut numbers, plain, false).ok_or_else(|| Case::Skipped("not generated".to_string()))?;
     // Random code repeats nothing by itself.
-    let before = if numbers.next().is_multiple_of(3) { repeated(&before) } else { before };
+    let before = if numbers.next().is_multiple_of(3) { changed(&before, repeat) } else { before };
+    // A table that is exported keeps all its functions.
+    let before = if numbers.next().is_multiple_of(2) { changed(&before, hide_tables) } else { before };
     let level = plain.then(|| LEVELS[(numbers.next() % LEVELS.len() as u64) as usize]);
     let (after, outlined) = passes(&before, &mut numbers);
     Ok(Plan { before, after, level, outlined, seed })
 }
 
-/// The module with every function three times over, each exported.
-fn repeated(bytes: &[u8]) -> Vec<u8> {
+fn changed(bytes: &[u8], change: fn(&mut wbuild_passes::Module<'_>)) -> Vec<u8> {
     let Ok(mut module) = wbuild_passes::Module::parse(bytes) else { return bytes.to_vec() };
+    change(&mut module);
+    module.encode().unwrap_or_else(|_| bytes.to_vec())
+}
+
+/// Every function three times over, each exported.
+fn repeat(module: &mut wbuild_passes::Module<'_>) {
     for id in module.functions.ids() {
         let Some(function) = module.functions.get(id).filter(|function| function.source.defined().is_some()).cloned()
         else {
             continue;
         };
         for copy in 1..3 {
-            let item = wbuild_passes::Item::Func(module.functions.push(function.clone()));
+            let item = Item::Func(module.functions.push(function.clone()));
             let name = format!("copy {copy} of {id:?}").into();
             module.exports.push(wbuild_passes::Export { name, item, exact: false });
         }
     }
-    module.encode().unwrap_or_else(|_| bytes.to_vec())
+}
+
+/// Tables are the module's own, and so are most functions.
+fn hide_tables(module: &mut wbuild_passes::Module<'_>) {
+    let mut functions = 0;
+    module.exports.retain(|export| {
+        functions += usize::from(matches!(export.item, Item::Func(_)));
+        !matches!(export.item, Item::Table(_)) && (!matches!(export.item, Item::Func(_)) || functions % 3 == 0)
+    });
 }
 
 /// A random list of passes, in random order; and whether one of them outlined something.

@@ -15,6 +15,9 @@
 //!   occurs goes, a declarative segment takes its place.
 //! - Types are compared by structure, so removing one that is not used changes no other. A recursion group is part of
 //!   the structure and stays whole.
+//! - A function in a table that only `call_indirect` reads is called only by one with its type. If no live code has
+//!   such a call, the function can be reached by a call with another type alone, which traps. So one function with such a
+//!   type, that does nothing, stands in the slots of them all.
 //!
 //! **Example.** `remove-unused-module-elements` makes of
 //! ```wat
@@ -35,16 +38,17 @@
 //! )
 //! ```
 //!
-//! **Limits.** A table counts as read wholly by any code that names it, so a function in a live table stays; link
-//! information will tell more. Custom sections of unknown names are kept and not read.
+//! **Limits.** A table that is exported, imported or read by anything else counts as read wholly, and so does
+//! every table of a module that declares subtypes. Custom sections of unknown names are kept and not read.
 
 use super::segments;
 use crate::module::Collect;
 use crate::{
-    ConstExpr, DataKind, Element, ElementItems, ElementKind, Error, FuncId, Id, Item, Module, Reference, Source, TypeId,
+    ConstExpr, DataKind, Element, ElementId, ElementItems, ElementKind, Error, FuncId, Id, Item, Module, Reference,
+    Source, TableId, TypeId, op,
 };
-use std::collections::{BTreeMap, BTreeSet};
-use wasmparser::Operator;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use wasmparser::{FuncType, Operator, RefType};
 
 pub(super) fn elements(module: &mut Module<'_>) -> Result<(), Error> {
     remove(module, Imports::AreSeen)
@@ -64,6 +68,7 @@ fn remove(module: &mut Module<'_>, imports: Imports) -> Result<(), Error> {
     let mut live = Live { only_in_initializer: only_in_initializers(module)?, ..Live::default() };
     live.mark_roots(module, imports);
     live.follow(module)?;
+    live.stand_ins(module)?;
     let undeclared = live.undeclared(module)?;
     sweep(module, &live);
     sweep_elements(module, &live, undeclared)
@@ -81,6 +86,14 @@ struct Live {
     only_in_initializer: BTreeMap<FuncId, Item>,
     /// Whether code names a data segment, so that their number must be announced.
     code_names_data: bool,
+    /// Tables whose functions may get elsewhere than into a call.
+    read: BTreeSet<TableId>,
+    /// The types with which functions are called out of tables.
+    called: HashSet<(TableId, FuncType)>,
+    /// Functions that a call of such a type would make live.
+    waiting: HashMap<(TableId, FuncType), BTreeSet<FuncId>>,
+    /// What stands in the slots of functions that nothing can call, for each table.
+    stand_ins: BTreeMap<TableId, FuncId>,
 }
 
 impl Live {
@@ -96,6 +109,16 @@ impl Live {
 
     fn mark_roots(&mut self, module: &Module<'_>, imports: Imports) {
         module.exports.iter().for_each(|export| self.mark(Reference::Item(export.item)));
+        let has_subtypes = module.types.groups().any(|group| {
+            group.is_explicit() || group.types().iter().any(|ty| !ty.is_final || ty.supertype_idx.is_some())
+        });
+        for (id, table) in module.tables.iter() {
+            let is_plain = table.ty.element_type == RefType::FUNCREF && matches!(table.source, Source::Defined(None));
+            let is_exported = module.exports.iter().any(|export| export.item == Item::Table(id));
+            if !is_plain || is_exported || has_subtypes {
+                self.read.insert(id);
+            }
+        }
         if let Some(start) = module.start {
             self.mark(Reference::Item(Item::Func(start)));
         }
@@ -130,7 +153,7 @@ impl Live {
                 Reference::Item(item) => self.follow_item(module, item)?,
                 Reference::Element(id) => {
                     if let Some(element) = module.elements.get(id) {
-                        self.follow_element(element)?;
+                        self.follow_element(module, element)?;
                     }
                 }
                 Reference::Data(id) => {
@@ -164,7 +187,7 @@ impl Live {
                 let Some(function) = module.functions.get(id) else { return Ok(()) };
                 self.mark(Reference::Type(function.ty));
                 if let Source::Defined(body) = &function.source {
-                    self.follow_body(body).map_err(|error| error.in_function(id.index()))?;
+                    self.follow_body(module, body).map_err(|error| error.in_function(id.index()))?;
                 }
             }
             Item::Table(id) => {
@@ -206,13 +229,25 @@ impl Live {
         Ok(())
     }
 
-    fn follow_body(&mut self, body: &crate::Body<'_>) -> Result<(), Error> {
+    fn follow_body(&mut self, module: &Module<'_>, body: &crate::Body<'_>) -> Result<(), Error> {
         let mut found = BTreeSet::new();
-        let mut taken = Vec::new();
-        let note = |operator: &Operator<'_>| {
-            if let Operator::RefFunc { function_index } = operator {
-                taken.push(FuncId(*function_index));
+        let (mut taken, mut calls, mut reads) = (Vec::new(), BTreeSet::new(), Vec::new());
+        let note = |operator: &Operator<'_>| match *operator {
+            Operator::RefFunc { function_index } => taken.push(FuncId(function_index)),
+            Operator::CallIndirect { type_index, table_index }
+            | Operator::ReturnCallIndirect { type_index, table_index } => {
+                calls.insert((TableId(table_index), TypeId(type_index)));
             }
+            Operator::TableSet { .. }
+            | Operator::TableSize { .. }
+            | Operator::TableGrow { .. }
+            | Operator::TableFill { .. }
+            | Operator::TableInit { .. } => {}
+            ref other => drop(op::references(other, |reference| {
+                if let Reference::Item(Item::Table(id)) = reference {
+                    reads.push(id);
+                }
+            })),
         };
         Collect(|reference| {
             found.insert(reference);
@@ -221,6 +256,15 @@ impl Live {
         for reference in found {
             self.code_names_data |= matches!(reference, Reference::Data(_));
             self.mark(reference);
+        }
+        reads.into_iter().for_each(|table| self.is_read(table));
+        for (table, ty) in calls {
+            if let Some(ty) = module.types.function(ty) {
+                let key = (table, ty.clone());
+                let reached = self.waiting.remove(&key).into_iter().flatten();
+                reached.for_each(|id| self.mark(Reference::Item(Item::Func(id))));
+                self.called.insert(key);
+            }
         }
         for function in taken {
             self.taken.insert(function);
@@ -231,7 +275,46 @@ impl Live {
         Ok(())
     }
 
-    fn follow_element(&mut self, element: &Element<'_>) -> Result<(), Error> {
+    /// All functions in a table may get anywhere.
+    fn is_read(&mut self, table: TableId) {
+        if self.read.insert(table) {
+            let of_table: Vec<_> = self.waiting.keys().filter(|(waiting, _)| *waiting == table).cloned().collect();
+            let reached: Vec<FuncId> = of_table.iter().filter_map(|key| self.waiting.remove(key)).flatten().collect();
+            reached.into_iter().for_each(|id| self.mark(Reference::Item(Item::Func(id))));
+        }
+    }
+
+    /// A function stands in a table: it is live if a call of its type is.
+    fn stands_in(&mut self, module: &Module<'_>, table: TableId, id: FuncId) {
+        let key = module.function_type(id).map(|ty| (table, ty.clone()));
+        match key.filter(|key| !self.read.contains(&table) && !self.called.contains(key)) {
+            Some(key) => drop(self.waiting.entry(key).or_default().insert(id)),
+            None => self.mark(Reference::Item(Item::Func(id))),
+        }
+    }
+
+    /// Chooses what stands in the slots of functions that nothing can call. Imported ones cannot do nothing, and stay.
+    fn stand_ins(&mut self, module: &Module<'_>) -> Result<(), Error> {
+        let mut dead: BTreeMap<TableId, BTreeSet<FuncId>> = BTreeMap::new();
+        for ((table, _), functions) in std::mem::take(&mut self.waiting) {
+            let is_dead = |id: &FuncId| !self.has(Reference::Item(Item::Func(*id)));
+            dead.entry(table).or_default().extend(functions.into_iter().filter(is_dead));
+        }
+        for (table, functions) in dead {
+            let defined = |id: &&FuncId| module.functions.get(**id).is_some_and(|f| f.source.defined().is_some());
+            match functions.iter().find(defined) {
+                Some(&id) => {
+                    self.needed.insert(Reference::Item(Item::Func(id)));
+                    self.stand_ins.insert(table, id);
+                    module.functions.get(id).into_iter().for_each(|function| self.mark(Reference::Type(function.ty)));
+                }
+                None => functions.iter().for_each(|id| self.mark(Reference::Item(Item::Func(*id)))),
+            }
+        }
+        self.follow(module)
+    }
+
+    fn follow_element(&mut self, module: &Module<'_>, element: &Element<'_>) -> Result<(), Error> {
         if let ElementKind::Active { table, offset, .. } = &element.kind {
             self.mark(Reference::Item(Item::Table(*table)));
             Collect(|reference| self.mark(reference)).expr(offset.reader())?;
@@ -239,7 +322,10 @@ impl Live {
         match &element.items {
             ElementItems::Functions(_) if is_plain_declaration(element) => {}
             ElementItems::Functions(functions) => {
-                functions.iter().for_each(|&id| self.mark(Reference::Item(Item::Func(id))));
+                functions.iter().for_each(|&id| match &element.kind {
+                    ElementKind::Active { table, .. } => self.stands_in(module, *table, id),
+                    _ => self.mark(Reference::Item(Item::Func(id))),
+                });
             }
             ElementItems::Expressions(ty, list) => {
                 let mut collect = Collect(|reference| self.mark(reference));
@@ -346,6 +432,28 @@ fn sweep(module: &mut Module<'_>, live: &Live) {
     dead.into_iter().for_each(|id| module.types.remove_group(id));
 }
 
+/// Puts the table's stand-in into the slots of functions that are gone, and takes its code away.
+fn put_stand_ins(module: &mut Module<'_>, live: &Live, id: ElementId) -> Result<(), Error> {
+    const NOTHING: [u8; 3] = [0, 0x00, 0x0b];
+    let Some(Element { kind: ElementKind::Active { table, .. }, items: ElementItems::Functions(functions) }) =
+        module.elements.get(id)
+    else {
+        return Ok(());
+    };
+    let Some(&stand_in) = live.stand_ins.get(table) else { return Ok(()) };
+    let is_gone = |id: &FuncId| !live.has(Reference::Item(Item::Func(*id)));
+    if functions.iter().any(is_gone)
+        && let Some(Element { items: ElementItems::Functions(functions), .. }) = module.elements.get_mut(id)
+    {
+        functions.iter_mut().filter(|id| is_gone(id)).for_each(|id| *id = stand_in);
+    }
+    let body = module.functions.get(stand_in).and_then(|function| function.source.defined());
+    if body.is_some_and(|body| body.bytes().len() > NOTHING.len()) {
+        module.set_body(stand_in, NOTHING.to_vec())?;
+    }
+    Ok(())
+}
+
 /// Removes segments, cuts declarative ones down to what must be declared, and adds one for what
 /// was declared by a segment that goes.
 fn sweep_elements(module: &mut Module<'_>, live: &Live, mut undeclared: BTreeSet<FuncId>) -> Result<(), Error> {
@@ -353,6 +461,7 @@ fn sweep_elements(module: &mut Module<'_>, live: &Live, mut undeclared: BTreeSet
         let Some(element) = module.elements.get(id) else { continue };
         let is_live = live.has(Reference::Element(id));
         if is_live && !is_plain_declaration(element) {
+            put_stand_ins(module, live, id)?;
             continue;
         }
         let mut declared = Vec::new();
