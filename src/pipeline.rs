@@ -131,7 +131,13 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         }
         // What repeats is short once compressed, too.
         if options.level == Level::Oz && options.measure == Measure::Raw {
-            second.push(("outline", "behind Binaryen, which would put it back; not in loops, where a call costs time"));
+            // A snapshot is there to start fast.
+            if options.preinit.is_none() {
+                second.push((
+                    "outline",
+                    "behind Binaryen, which would put it back; not in loops, where a call costs time",
+                ));
+            }
             last.push(("pool-constants", "behind whatever makes constants, hardening too"));
         }
         last.push(("shortest-encodings", "the linker pads numbers that it patched; last, when no index moves again"));
