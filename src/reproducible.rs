@@ -20,6 +20,8 @@ use crate::ui::Ui;
 const LATER: Duration = Duration::from_millis(1100);
 /// Files and folders of the current folder that get a name elsewhere each; of more, folders as a whole.
 const MOST: usize = 50_000;
+/// Bytes of files that may be copied, where temporary files are on another disk.
+const MOST_COPIED: u64 = 256 << 20;
 /// Folders that no build reads sources from.
 const SKIPPED: &[&str] = &["target", "node_modules"];
 
@@ -121,29 +123,41 @@ fn mirror(here: &Path, root: &Path, scratch: &Path) -> std::io::Result<PathBuf> 
         }
     }
     let mut left = MOST;
+    let mut copied = 0;
     let mut folders = vec![here.to_path_buf()];
     while let Some(folder) = folders.pop() {
         std::fs::create_dir_all(below(&folder))?;
         for entry in std::fs::read_dir(&folder)? {
             let entry = entry?;
+            let (path, at) = (entry.path(), below(&entry.path()));
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            let whole = name.starts_with('.') || SKIPPED.contains(&&*name) || scratch.starts_with(entry.path());
+            let whole = name.starts_with('.') || SKIPPED.contains(&&*name) || scratch.starts_with(&path);
             left = left.saturating_sub(1);
             let kind = entry.file_type()?;
             match (!whole && left > 0, kind.is_dir(), kind.is_file()) {
-                (true, true, _) => folders.push(entry.path()),
-                (true, _, true) => same_file(&entry.path(), &below(&entry.path()))?,
-                _ => link(&entry.path(), &below(&entry.path()))?,
+                // What cannot be read is nobody's source.
+                (true, true, _) if std::fs::read_dir(&path).is_ok() => folders.push(path),
+                (true, _, true) => same_file(&path, &at, &mut copied)?,
+                _ => link(&path, &at)?,
             }
         }
     }
     Ok(below(here))
 }
 
-/// A file by another name, so that a sandbox finds it inside of its folder; as a copy where it lies on another disk.
-fn same_file(file: &Path, at: &Path) -> std::io::Result<()> {
-    std::fs::hard_link(file, at).or_else(|_| std::fs::copy(file, at).map(|_| ())).or_else(|_| link(file, at))
+/// A file by another name, so that a sandbox finds it inside of its folder. Where it lies on another disk it is copied, as
+/// long as there is not too much of that; else it is a link.
+fn same_file(file: &Path, at: &Path, copied: &mut u64) -> std::io::Result<()> {
+    if std::fs::hard_link(file, at).is_ok() {
+        return Ok(());
+    }
+    *copied += file.metadata()?.len();
+    if *copied <= MOST_COPIED && std::fs::copy(file, at).is_ok() {
+        return Ok(());
+    }
+    let _ = std::fs::remove_file(at);
+    link(file, at)
 }
 
 #[cfg(unix)]

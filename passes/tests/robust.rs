@@ -202,3 +202,18 @@ fn object_files_and_dynamic_libraries_are_refused_by_name() {
         assert!(error.message.contains(section), "{error}");
     }
 }
+
+#[test]
+fn imports_of_other_types_are_not_taken_for_wbuilds_own() {
+    let module = |ty: &str| {
+        let text = format!(
+            r#"(module (import "wbuild" "unwind" (func {ty})) (import "wbuild" "uncaught" (func (param i32))))"#
+        );
+        wat::parse_str(text).unwrap()
+    };
+    let sjlj = wbuild_passes::find("sjlj").unwrap();
+    for ty in ["(param i32) (result i32)", "(param i64)", ""] {
+        let error = run(&module(ty), &[sjlj], &Options::default()).unwrap_err();
+        assert_eq!(error.blame, Blame::Input, "{ty}: {error}");
+    }
+}

@@ -138,6 +138,13 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
     if invokes.is_empty() && unwind.is_none() && uncaught.is_none() {
         return Ok(());
     }
+    let takes_a_number = |id: &FuncId| {
+        let ty = module.function_type(*id);
+        ty.is_some_and(|ty| ty.params() == [wasmparser::ValType::I32] && ty.results().is_empty())
+    };
+    if ![unwind, uncaught].iter().flatten().all(takes_a_number) {
+        return Err(not_ours());
+    }
     let calls = Calls::read(module, unwind)?;
     let table = if invokes.is_empty() && uncaught.is_none() { TableId(0) } else { table(module)? };
     let ty = wasmparser::GlobalType { content_type: wasmparser::ValType::I32, mutable: true, shared: false };
@@ -258,7 +265,7 @@ fn stack_pointer(module: &Module<'_>, unwind: FuncId) -> Result<GlobalId, Error>
 }
 
 fn not_ours() -> Error {
-    Error::input("`wbuild.unwind` is not called the way wbuild's setjmp runtime calls it")
+    Error::input("`wbuild.unwind` is not imported and called the way wbuild's setjmp runtime does it")
         .help("run this pass on what the linker wrote, before any other tool")
 }
 
