@@ -37,7 +37,7 @@ pub fn optimizer(machine: &Machine, folder: &Path) -> Result<Vec<Gate>> {
     let linked = bench.linked()?;
     show("programs linked by wbuild", &linked);
     let ratios = |all: &[Sizes], of: fn(&Sizes) -> f64| all.iter().map(of).collect::<Vec<f64>>();
-    let (raw, gz): (fn(&Sizes) -> f64, fn(&Sizes) -> f64) = (|s| s.ours / s.theirs, |s| s.dense / s.packed);
+    let (raw, gz) = (|s: &Sizes| s.ours / s.theirs, |s: &Sizes| s.dense / s.packed);
     let gate = |name: &str, value, limit| Gate { name: name.to_string(), value, limit, unit: "x" };
     let hello = folder.join("hello.ours.wasm");
     let alone: Vec<f64> = others.iter().filter_map(|s| Some(s.alone? / s.theirs)).collect();
