@@ -13,7 +13,7 @@ use crate::process::Scratch;
 use crate::report::{Report, Timing};
 use crate::runtime::Runtime;
 use crate::source::Language;
-use crate::toolchain::{self, Places, libcxx::Library};
+use crate::toolchain::{self, Places, Toolchain, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{
     exec, exports, inputs, launcher, link, output, pipeline, project, reproducible, rust, standalone, wasm, wat,
@@ -89,6 +89,7 @@ fn program_module(
     let start = Instant::now();
     ui.progress("looking for the compiler");
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
+    toolchain.can(program)?;
     let runtime = Runtime::locate(&Places::of_process(), &toolchain, config.target)?;
     let libcxx = program.exceptions.then(|| Library::locate(&Places::of_process(), &toolchain, config.target));
     let libcxx = libcxx.transpose()?;
@@ -115,6 +116,7 @@ fn program_module(
     }
     let (ui, mut branch) = (&ui.recording(), report.branch());
     let scratch = Scratch::new()?;
+    toolchain.ensure()?;
     let runtime = runtime.ensure_or_in(scratch.path(), &toolchain)?;
     libcxx.as_ref().map_or(Ok(()), |libcxx| libcxx.ensure(&toolchain, ui))?;
     let plan = plan::of_program(config, program, &toolchain, &place(scratch.path(), runtime)?);
@@ -145,7 +147,7 @@ fn crate_module(
     let start = Instant::now();
     ui.progress("looking for rustc");
     let rust = toolchain::rust::locate(&Places::of_process(), config.target, krate.std)?;
-    let toolchain = toolchain::find(&krate.toolchain, config.target);
+    let toolchain = toolchain::find(&krate.toolchain, config.target).and_then(Toolchain::for_rust);
     let mut linker = rust::Linker::choose(toolchain.as_ref().map_err(Error::clone), &rust)?;
     let (config, chosen) = project::settle(config, krate, &rust)?;
     let config = &config;

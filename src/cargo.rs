@@ -18,7 +18,7 @@ use crate::runtime::Runtime;
 use crate::rust::{Linker, memory_words};
 use crate::settings;
 use crate::toolchain::rust::{self, Std};
-use crate::toolchain::{self, Places, Request};
+use crate::toolchain::{self, Places, Request, Toolchain};
 use crate::ui::Ui;
 
 /// Run cargo for wasm, with wbuild as its linker and runner
@@ -108,7 +108,7 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
     let words = args.link_words(target)?;
     ui.progress("looking for rustc");
     let rust = rust::locate(&places, target, std)?;
-    let toolchain = toolchain::find(&Request::default(), target);
+    let toolchain = toolchain::find(&Request::default(), target).and_then(Toolchain::for_rust);
     let wasm_ld = match &toolchain {
         Ok(toolchain) => toolchain.wasm_ld.clone(),
         Err(e) => Linker::choose(Err(e.clone()), &rust)?.words(),

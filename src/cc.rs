@@ -71,6 +71,11 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     let config = Config::of_link(asked, cxx)?;
     let Work::Program(program) = &config.work else { return Err(Error::internal("cc links no program")) };
     let toolchain = toolchain::find(&program.toolchain, config.target)?;
+    toolchain.can(program)?;
+    if !config.dry_run {
+        // Which emulations there are is seen in the library.
+        toolchain.ensure()?;
+    }
     let runtime = Runtime::locate(&places(), &toolchain, config.target)?;
     // Who becomes another program cannot remove a folder afterwards.
     let mut own = None;

@@ -90,24 +90,34 @@ fn exports(module: &[u8]) -> BTreeSet<String> {
 
 /// Of a wasm object, from its linking section.
 fn kept_in(object: &[u8]) -> Vec<String> {
-    let mut names = Vec::new();
+    let kept = |flags: SymbolFlags| {
+        let away = SymbolFlags::UNDEFINED | SymbolFlags::VISIBILITY_HIDDEN | SymbolFlags::BINDING_LOCAL;
+        flags.contains(SymbolFlags::NO_STRIP) && !flags.intersects(away)
+    };
+    symbols(object).into_iter().filter(|(flags, _)| kept(*flags)).map(|(_, name)| name.to_string()).collect()
+}
+
+/// The names of functions and data that other objects find in a wasm object.
+pub(crate) fn defined(object: &[u8]) -> Vec<&str> {
+    let away = SymbolFlags::UNDEFINED | SymbolFlags::BINDING_LOCAL;
+    symbols(object).into_iter().filter(|(flags, _)| !flags.intersects(away)).map(|(_, name)| name).collect()
+}
+
+/// The functions and data in a wasm object's symbol table that have names there.
+fn symbols(object: &[u8]) -> Vec<(SymbolFlags, &str)> {
+    let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(object).map_while(|p| p.ok()) {
         let Payload::CustomSection(section) = payload else { continue };
         let KnownCustom::Linking(linking) = section.as_known() else { continue };
         for part in linking.into_iter().map_while(|p| p.ok()) {
             let Linking::SymbolTable(symbols) = part else { continue };
-            for symbol in symbols.into_iter().map_while(|s| s.ok()) {
-                let (flags, name) = match symbol {
-                    SymbolInfo::Func { flags, name: Some(name), .. } => (flags, name),
-                    SymbolInfo::Data { flags, name, .. } => (flags, name),
-                    _ => continue,
-                };
-                let away = SymbolFlags::UNDEFINED | SymbolFlags::VISIBILITY_HIDDEN | SymbolFlags::BINDING_LOCAL;
-                if flags.contains(SymbolFlags::NO_STRIP) && !flags.intersects(away) {
-                    names.push(name.to_string());
+            found.extend(symbols.into_iter().map_while(|s| s.ok()).filter_map(|symbol| match symbol {
+                SymbolInfo::Func { flags, name: Some(name), .. } | SymbolInfo::Data { flags, name, .. } => {
+                    Some((flags, name))
                 }
-            }
+                _ => None,
+            }));
         }
     }
-    names
+    found
 }

@@ -186,7 +186,7 @@ pub const SECTIONS: &[Section] = &[
     Section {
         title: "Tools (see wbuild doctor)",
         rows: &[
-            row("--compiler=auto|native|hermetic|zig", Own::Compiler, "whose compiler and C library"),
+            row("--compiler=auto|native|hermetic|zig|emcc", Own::Compiler, "whose compiler and C library"),
             row("--clang PATH", Own::Clang, "a clang for wasm, with wasm-ld beside it"),
             row("--sysroot DIR", Own::Sysroot, "the C library"),
             row("--llvm-lto N", Own::LlvmLto, ""),

@@ -9,7 +9,12 @@ typedef __SIZE_TYPE__ size_t;
 typedef __UINTPTR_TYPE__ uintptr_t;
 
 // What the C library has; its headers are not included, so that every sysroot serves.
+#ifdef __EMSCRIPTEN__
+int *__errno_location(void);
+#define errno (*__errno_location())
+#else
 extern _Thread_local int errno;
+#endif
 enum { EINVAL = 28, ENOMEM = 48 };
 
 // From the linker: where its data ends, and the memory that there is at the start.

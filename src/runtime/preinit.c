@@ -6,7 +6,12 @@
  * weak, would put what they refer to into the table, and an export looked for would bring it out of the archive; both
  * would keep the functions of the environment, and their imports, in programs that never ask for it. */
 
+#ifdef __EMSCRIPTEN__
+int *__errno_location(void);
+#define errno (*__errno_location())
+#else
 extern _Thread_local int errno;
+#endif
 int fflush(void *);
 
 /* The granted folders, asked for when a path is first used (wasi-libc since 2023). */

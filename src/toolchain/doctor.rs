@@ -8,7 +8,7 @@ use super::package::{self, Package};
 use super::places::Places;
 use super::sysroot::{self, Kind};
 use super::tools::{self, ask, first_line};
-use super::{Choice, Request, hermetic, rust, zig};
+use super::{Choice, Request, emcc, hermetic, rust, zig};
 
 /// The table, and whether a build is possible.
 #[derive(Debug, Clone)]
@@ -80,9 +80,12 @@ pub fn doctor(places: &Places) -> Report {
     });
     rows.push(Row {
         what: "emcc",
-        finding: match places.on_path("emcc") {
-            Some(path) => Finding::Found { version: String::new(), path, gives: "not used yet".into() },
-            None => Finding::Absent { note: "optional; not used yet" },
+        finding: match emcc::locate(places, &mut memory) {
+            Ok(emcc) => {
+                let gives = "wasm32-wasip1, wasm32-unknown-unknown (--compiler=emcc)".into();
+                Finding::Found { version: emcc.version, path: emcc.path, gives }
+            }
+            Err(_) => Finding::Absent { note: "only --compiler=emcc needs it: apt-get install emscripten" },
         },
     });
     let mut text = table(&rows);

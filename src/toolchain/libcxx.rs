@@ -192,7 +192,7 @@ impl Library {
         [target.name, SHA256, runtime::LIBCXX_CONFIG, runtime::EXCEPTIONS].into_iter().for_each(&mut add);
         CHANGES.iter().for_each(|(from, to)| [from, to].into_iter().for_each(|text| add(text)));
         COMPILE_ARGS.iter().chain(runtime::EXCEPTIONS_COMPILE).for_each(|arg| add(arg));
-        for tool in toolchain.identity.iter().filter(|t| matches!(t.name.as_str(), "clang" | "sysroot")) {
+        for tool in toolchain.identity.iter().filter(|t| t.name != "wasm-ld") {
             add(&tool.version);
             add(&tool.sha256);
         }

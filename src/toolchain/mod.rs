@@ -1,7 +1,9 @@
 //! Which compiler, linker and sysroot a build uses, and how they are found.
 
 mod apt;
+mod bundled;
 mod doctor;
+mod emcc;
 mod hermetic;
 mod install;
 pub mod libcxx;
@@ -16,9 +18,10 @@ mod zig;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::config::choose;
+use crate::config::{Program, choose};
 use crate::error::{Error, Result};
 use crate::process::Command;
+pub use bundled::Bundled;
 pub use doctor::{Report, doctor};
 pub use install::{Consent, Options, install, list, remove};
 use memory::Memory;
@@ -40,6 +43,8 @@ pub enum Choice {
     Hermetic,
     /// `zig cc`, with zig's own C library.
     Zig,
+    /// The clang of emcc, with emcc's own C library.
+    Emcc,
 }
 
 /// What to look for. Every path that is `None` is looked for in the environment, in the known
@@ -77,6 +82,8 @@ pub struct Toolchain {
     pub crt_reactor: Option<PathBuf>,
     /// compiler-rt's builtins. Only a target without a C library can do without.
     pub builtins: Option<PathBuf>,
+    /// The compiler's own C library, which must be made before a link.
+    pub bundled: Option<Bundled>,
     /// What the report says of the tools: name, version, path, hash.
     pub identity: Vec<Tool>,
 }
@@ -104,6 +111,31 @@ impl Toolchain {
         let mut command = Toolchain::command(if cxx { &self.clangxx } else { &self.clang });
         command.env.extend(self.env.iter().cloned());
         command
+    }
+
+    /// Makes what a link needs and is not there yet: the C library that the compiler brings.
+    pub fn ensure(&self) -> Result<()> {
+        self.bundled.as_ref().map_or(Ok(()), |bundled| bundled.ensure(self))
+    }
+
+    /// Whether this is emcc's clang and C library.
+    fn is_emcc(&self) -> bool {
+        self.identity.first().is_some_and(|tool| tool.name == Choice::Emcc.name())
+    }
+
+    /// Refuses a program that needs what this compiler has not.
+    pub fn can(&self, program: &Program) -> Result<()> {
+        if self.is_emcc() { emcc::can(program) } else { Ok(()) }
+    }
+
+    /// The same for what is linked with Rust, whose C library is WASI's: emcc's objects and linker do not fit it.
+    pub fn for_rust(self) -> Result<Toolchain> {
+        match self.is_emcc() {
+            false => Ok(self),
+            true => Err(Error::build("emcc cannot be used with Rust")
+                .cause("Rust's library is linked with another C library")
+                .help("use --compiler=auto, and unset WBUILD_COMPILER")),
+        }
     }
 
     /// The words that start one of LLVM's tools for objects and archives (`ar`, `nm`), which come with the compiler.
@@ -146,8 +178,10 @@ pub fn find_in(places: &Places, request: &Request, target: &Target) -> Result<To
                 .help("leave one of them out"));
         }
     }
-    if choice == Choice::Zig {
-        return zig::toolchain(places, &mut memory, target);
+    match choice {
+        Choice::Zig => return zig::toolchain(places, &mut memory, target),
+        Choice::Emcc => return emcc::toolchain(places, &mut memory, target),
+        Choice::Auto | Choice::Native | Choice::Hermetic => {}
     }
     let sysroots = sysroot::candidates(places, request.sysroot.as_deref())?;
     let sysroot = sysroots.into_iter().next().map(|(_, sysroot)| sysroot);
@@ -175,8 +209,13 @@ pub fn sha256(places: &Places, path: &Path) -> Result<String> {
     Memory::open(places.cache().ok().as_deref()).sha256(path)
 }
 /// What `--compiler` takes.
-pub const CHOICES: &[(&str, Choice)] =
-    &[("auto", Choice::Auto), ("native", Choice::Native), ("hermetic", Choice::Hermetic), ("zig", Choice::Zig)];
+pub const CHOICES: &[(&str, Choice)] = &[
+    ("auto", Choice::Auto),
+    ("native", Choice::Native),
+    ("hermetic", Choice::Hermetic),
+    ("zig", Choice::Zig),
+    ("emcc", Choice::Emcc),
+];
 
 impl Choice {
     /// Reads one of [`CHOICES`].
@@ -191,7 +230,7 @@ impl Choice {
 
     /// Whether it needs no sysroot of ours.
     fn brings_libc(self) -> bool {
-        matches!(self, Choice::Zig)
+        matches!(self, Choice::Zig | Choice::Emcc)
     }
 }
 
@@ -355,6 +394,7 @@ impl Compiler {
             crt_command,
             crt_reactor,
             builtins,
+            bundled: None,
             identity,
         })
     }

@@ -1,20 +1,17 @@
 //! `--compiler=zig`: `zig cc` compiles, and its wasm-ld links with the C library that zig has as source.
-//!
-//! zig builds that library when it links, and nobody else can ask it for the files. So one link is made for the sake
-//! of what it prints (`-v`): the start objects and archives. They are copied into WBUILD_CACHE, where our own link finds
-//! them under their usual names, and where they stay when zig's cache is emptied.
 
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use wbuild_targets::Target;
 
+use super::bundled::{Bundled, file_name};
 use super::memory::{Memory, hex};
 use super::places::Places;
 use super::tools::{self, ask, first_line, major_after};
-use super::{Tool, Toolchain, map};
+use super::{Choice, Tool, Toolchain, map};
 use crate::error::{Error, Result};
-use crate::process::{Command, Limits, Scratch};
+use crate::process::Command;
 
 pub(super) const INSTALL: &str = "python3 -m pip install ziglang";
 
@@ -42,7 +39,7 @@ pub(super) fn locate(places: &Places, memory: &mut Memory) -> Result<Zig> {
     Ok(Zig { path, version })
 }
 
-/// The toolchain that zig is; builds its C library where this zig is used for the first time.
+/// The toolchain that zig is. Its C library is built when something is first linked with it.
 pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -> Result<Toolchain> {
     let Zig { path, version } = locate(places, memory)?;
     let linker = memory.recall("zig's wasm-ld", &path, || Ok(first_line(&ask(&path, &["wasm-ld", "--version"])?)))?;
@@ -80,6 +77,7 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
         crt_command: None,
         crt_reactor: None,
         builtins: None,
+        bundled: None,
         identity: vec![
             Tool { name: "zig".into(), version, path: path.clone(), sha256: sha256.clone() },
             Tool { name: "wasm-ld".into(), version: linker, path: path.clone(), sha256: sha256.clone() },
@@ -88,11 +86,11 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
     if target.has_libc {
         let key = hex(&Sha256::digest(format!("2 {sha256} {}", path.display())))[..24].to_string();
         let folder = cache.join(key);
-        ensure(&folder, &found)?;
         found.crt_command = Some(folder.join("crt1-command.o"));
         found.crt_reactor = Some(folder.join("crt1-reactor.o"));
         found.builtins = Some(folder.join("libcompiler_rt.a"));
-        found.library_dirs.push(folder);
+        found.library_dirs.push(folder.clone());
+        found.bundled = Some(Bundled { choice: Choice::Zig, driver: path, folder, install: INSTALL });
     }
     memory.save();
     Ok(found)
@@ -105,85 +103,28 @@ fn library_folder(env: &str) -> Option<String> {
     Some(value.trim().trim_end_matches(',').trim_matches('"').to_string())
 }
 
-/// Copies out what zig links with, unless that was done: whole or not at all.
-fn ensure(folder: &Path, zig: &Toolchain) -> Result<()> {
-    if folder.is_dir() {
-        return Ok(());
+/// Copies out what zig links with.
+pub(super) fn fill(new: &Path, toolchain: &Toolchain, library: &Bundled) -> Result<()> {
+    for model in ["command", "reactor"] {
+        let mut command = toolchain.compiler(true);
+        command.args(&toolchain.compile_args).args(["-v", "-Os", &format!("-mexec-model={model}")]);
+        command.args(crate::c::EMULATIONS.iter().map(|(_, library)| *library));
+        for word in library.linked_with(command, model == "reactor")? {
+            let name = file_name(&word);
+            if name.starts_with("crt1") || (name.starts_with("lib") && name.ends_with(".a")) {
+                library.copy(Path::new(&word), &new.join(name))?;
+            }
+        }
     }
-    let parent = folder.parent().unwrap_or(folder);
-    let fail = |e: std::io::Error| {
-        Error::build(format!("cannot write zig's C library to {}", parent.display()))
-            .cause(e)
-            .help("set WBUILD_CACHE to a folder that can be written")
-    };
-    std::fs::create_dir_all(parent).map_err(fail)?;
-    let new = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(fail)?;
-    crate::process::remove_on_interrupt(new.path());
-    let made = ["command", "reactor"].iter().try_for_each(|model| {
-        let files = linked_with(zig, model)?;
-        let copy = |from: &PathBuf, to: &str| std::fs::copy(from, new.path().join(to)).map(drop).map_err(fail);
-        files.iter().try_for_each(|file| copy(file, &file.file_name().unwrap_or_default().to_string_lossy()))
-    });
     // Half of libc is in an archive of zig's own; together they are what -lc means.
-    let joined = made.and_then(|()| join(zig, &new.path().join("libc.a"), &new.path().join("libzigc.a")));
-    crate::process::keep(new.path());
-    joined?;
-    match std::fs::rename(new.path(), folder) {
-        // Another build was faster, with the same result.
-        Err(_) if folder.is_dir() => Ok(()),
-        other => other.map_err(fail),
-    }
-}
-
-/// The files that zig gives its linker for a C++ program, besides the program.
-fn linked_with(zig: &Toolchain, model: &str) -> Result<Vec<PathBuf>> {
-    let scratch = Scratch::new()?;
-    let source = scratch.path().join("wbuild_probe.cc");
-    let text = match model {
-        "reactor" => "#include <string>\nextern \"C\" int probe(int n) { return std::to_string(n).size(); }\n",
-        _ => "#include <string>\nint main(int n, char **) { return std::to_string(n).size(); }\n",
-    };
-    crate::output::write(&source, text.as_bytes())?;
-    let mut command = zig.compiler(true);
-    command.args(&zig.compile_args).args(["-v", "-Os", &format!("-mexec-model={model}")]);
-    command.args(super::super::c::EMULATIONS.iter().map(|(_, library)| *library));
-    command.arg(&source).arg("-o").arg(scratch.path().join("probe.wasm"));
-    let out = command.run(Limits::default())?;
-    let failed = |why: String| {
-        Error::build("zig cannot build its C library for WebAssembly")
-            .cause(why)
-            .diagnostics(out.stderr.clone())
-            .help(format!("{INSTALL} brings a version that can"))
-    };
-    if !out.status.success() {
-        return Err(failed(format!("{}: {}", command.shell(), out.status)));
-    }
-    let line = out.stderr.lines().find(|line| line.starts_with("wasm-ld "));
-    let line = line.ok_or_else(|| failed("it does not say how it links".to_string()))?;
-    let is_library = |path: &&Path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("crt1") || (name.starts_with("lib") && name.ends_with(".a"))
-    };
-    let words = crate::args::split(line);
-    Ok(words.iter().map(Path::new).filter(is_library).map(Path::to_path_buf).collect())
-}
-
-/// Adds the members of one archive to another.
-fn join(zig: &Toolchain, archive: &Path, other: &Path) -> Result<()> {
-    if !other.is_file() {
+    let half = new.join("libzigc.a");
+    if !half.is_file() {
         return Ok(());
     }
-    let mut command = Command::new(&zig.clang[0]);
-    command.env = zig.env.clone();
-    command.args(["ar", "qL"]).arg(archive).arg(other);
-    let out = command.run(Limits::default())?;
-    match out.status.success() {
-        true => Ok(()),
-        false => Err(Error::build("zig cannot put its C library together")
-            .cause(format!("{}: {}", command.shell(), out.status))
-            .diagnostics(out.stderr)
-            .help(INSTALL)),
-    }
+    let mut ar = Command::new(&library.driver);
+    ar.env = toolchain.env.clone();
+    ar.arg("ar");
+    library.join(ar, &new.join("libc.a"), &[half])
 }
 
 #[cfg(test)]
