@@ -17,8 +17,13 @@ extern _Thread_local int errno;
 #endif
 enum { EINVAL = 28, ENOMEM = 48 };
 
-// From the linker: where its data ends, and the memory that there is at the start.
+// From the linker: where its data ends, and the memory that there is at the start, which wasm-ld says since LLVM 16.
 extern unsigned char __heap_base, __heap_end;
+#if __clang_major__ >= 16
+#define HEAP_END ((uintptr_t)&__heap_end)
+#else
+#define HEAP_END (__builtin_wasm_memory_size(0) * PAGE)
+#endif
 
 enum {
     USED = 1,       // this chunk
@@ -104,7 +109,7 @@ static _Bool grow(size_t bytes) {
     if (!started) {
         started = 1;
         from = ((uintptr_t)&__heap_base + UNIT - 1) & -UNIT;
-        to = (uintptr_t)&__heap_end & -UNIT;
+        to = HEAP_END & -UNIT;
         if (to - from < 4 * UNIT || to < from) return grow(bytes);
     } else {
         size_t pages = (bytes + 2 * UNIT + PAGE - 1) / PAGE, old = __builtin_wasm_memory_grow(0, pages);

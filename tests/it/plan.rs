@@ -60,6 +60,7 @@ fn toolchain() -> Toolchain {
         crt_command: Some("/sysroot/lib/crt1-command.o".into()),
         crt_reactor: Some("/sysroot/lib/crt1-reactor.o".into()),
         builtins: Some("/sysroot/lib/builtins.a".into()),
+        bundled: None,
         identity: Vec::new(),
     }
 }

@@ -17,8 +17,7 @@ use crate::demo::report;
 use crate::setup::{self, Machine, Program};
 use crate::{bench_builds, bench_cache, bench_determinism, bench_optimizer, bench_rust, bench_snapshots};
 
-const NEEDED: &[Program] =
-    &[Program { name: "wasm-opt", package: "binaryen" }, Program { name: "emcc", package: "emscripten" }];
+const NEEDED: &[Program] = &[Program { name: "wasm-opt", package: "binaryen" }, setup::EMCC];
 
 /// A number that must not be larger than its limit.
 pub struct Gate {

@@ -65,6 +65,7 @@ fn main() -> ExitCode {
 fn test(rest: &[OsString]) -> Result<()> {
     let machine = setup::everything(Extent::Tests)?;
     setup::zig(&machine)?;
+    setup::packages(&[setup::EMCC])?;
     setup::debian_sysroot()?;
     setup::rust_library()?;
     shell::run(setup::cargo("test").arg("--workspace").args(rest))

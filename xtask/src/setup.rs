@@ -20,6 +20,9 @@ const NEEDED: &[Program] = &[
     Program { name: "meson", package: "meson" },
 ];
 
+/// emcc, for the tests of `--compiler=emcc` and for comparison.
+pub const EMCC: Program = Program { name: "emcc", package: "emscripten" };
+
 /// A program and the Debian package that brings it.
 pub struct Program {
     pub name: &'static str,
