@@ -183,8 +183,7 @@ fn known(symbol: &str, program: &Program) -> Option<String> {
     if symbol.starts_with("__asan_") || symbol.starts_with("__tsan_") || symbol.starts_with("__msan_") {
         return Some("this sanitizer has no runtime for wasm; compile without it".to_string());
     }
-    if symbol.starts_with("__syscall_") || symbol == "getentropy" || symbol.starts_with('_') && symbol.ends_with("_js")
-    {
+    if symbol.starts_with("__syscall_") || symbol.starts_with('_') && symbol.ends_with("_js") {
         return Some("emcc's C library leaves this to JavaScript: use --compiler=auto, whose library asks WASI".into());
     }
     if symbol.starts_with("emscripten_") {

@@ -38,6 +38,12 @@ impl Bundled {
             Choice::Emcc => emcc::fill(new.path(), toolchain, self),
             _ => zig::fill(new.path(), toolchain, self),
         };
+        // What stands apart in other C libraries is in libc here.
+        let made = made.and_then(|()| {
+            let file = |(_, library): &(_, &str)| new.path().join(format!("lib{}.a", library.trim_start_matches("-l")));
+            let missing = crate::c::EMULATIONS.iter().map(file).filter(|file| !file.exists());
+            missing.into_iter().try_for_each(|file| crate::output::write(&file, b"!<arch>\n"))
+        });
         crate::process::keep(new.path());
         made?;
         match std::fs::rename(new.path(), &self.folder) {
@@ -45,6 +51,13 @@ impl Bundled {
             Err(_) if self.folder.is_dir() => Ok(()),
             other => other.map_err(|e| self.cannot_write(e)),
         }
+    }
+
+    /// The error for a program that needs them: libc++ with exceptions does not build on these C libraries.
+    pub(super) fn no_exceptions(&self) -> Error {
+        Error::build(format!("--compiler={} has no exceptions here", self.choice.name()))
+            .cause("its libc++ comes without them")
+            .help("use --compiler=auto, or leave -fexceptions and --exceptions out")
     }
 
     /// Lets the compiler link a small program with `-v`, a reactor or not, in C++, and gives the words of its linker.

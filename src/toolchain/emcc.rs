@@ -15,7 +15,6 @@ use super::memory::{Memory, hex};
 use super::places::Places;
 use super::tools::{self, Clang, ClangFacts, ask, first_line, major_after};
 use super::{Choice, Tool, Toolchain, map};
-use crate::config::{Program, Setjmp};
 use crate::error::{Error, Result};
 use crate::process::{Command, Limits, Scratch};
 
@@ -90,6 +89,9 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
         true => compiler.args,
         false => vec![format!("--target={}", target.name), "-nostdlibinc".into()],
     };
+    if major < 16 {
+        compile_args.extend(dates(places.var("SOURCE_DATE_EPOCH").and_then(|epoch| epoch.to_str()?.parse().ok())));
+    }
     compile_args.push(map("/wbuild/emcc", &compiler.sysroot));
     compile_args.push(map("/wbuild/clang", &compiler.resource_dir));
     let mut found = Toolchain {
@@ -108,7 +110,7 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
         identity,
     };
     if target.has_libc {
-        let mut key = Sha256::new_with_prefix("2");
+        let mut key = Sha256::new_with_prefix("4");
         found.identity.iter().for_each(|tool| key.update(&tool.sha256));
         let folder = places.cache()?.join("emcc").join(&hex(&key.finalize())[..24]);
         found.crt_command = Some(folder.join("crt1-command.o"));
@@ -121,14 +123,33 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
     Ok(found)
 }
 
-/// What emcc cannot do here: its library throws by JavaScript, and its clang may be older than wasm exceptions.
-pub(super) fn can(program: &Program) -> Result<()> {
-    if !program.exceptions && program.setjmp == Setjmp::Lowered {
-        return Ok(());
+/// What SOURCE_DATE_EPOCH says of dates, for a clang that does not read it: they must not follow the clock.
+fn dates(epoch: Option<u64>) -> [String; 4] {
+    let epoch = epoch.unwrap_or_default();
+    let (mut days, second) = (epoch / 86400, epoch % 86400);
+    let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    // Every 400 years are as many days.
+    let mut year = 1970 + days / 146_097 * 400;
+    days %= 146_097;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
     }
-    Err(Error::build("--compiler=emcc has no exceptions here")
-        .cause("emcc's library throws and catches by JavaScript")
-        .help("use --compiler=auto, or leave -fexceptions and --exceptions out"))
+    let mut months = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31].into_iter();
+    let mut names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"].into_iter();
+    let mut month = names.next().unwrap_or_default();
+    while let Some(length) = months.next().filter(|length| days >= *length) {
+        days -= length;
+        month = names.next().unwrap_or_default();
+    }
+    let (day, time) = (days + 1, format!("{:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60));
+    [
+        "-Wno-builtin-macro-redefined".into(),
+        format!("-D__DATE__=\"{month} {day:2} {year}\""),
+        format!("-D__TIME__=\"{time}\""),
+        format!("-D__TIMESTAMP__=\"{weekday} {month} {day:2} {time} {year}\""),
+    ]
 }
 
 /// Lets emcc compile a file of each language, and reads off how it starts clang.
@@ -180,6 +201,15 @@ fn flags(words: &[String]) -> Vec<String> {
     flags
 }
 
+/// What emcc's C library asks of JavaScript even so, where that is little: memory grew, call a signal's handler, give
+/// random bytes.
+const HOST: &str = r#"
+void emscripten_notify_memory_growth(unsigned long memory) {}
+void __call_sighandler(void (*handler)(int), int signal) { handler(signal); }
+__attribute__((import_module("wasi_snapshot_preview1"), import_name("random_get"))) int random_get(void *, unsigned long);
+int getentropy(void *bytes, unsigned long count) { return random_get(bytes, count) ? -1 : 0; }
+"#;
+
 /// Copies what emcc links with: the C library as one archive, libc++ for programs without exceptions.
 pub(super) fn fill(new: &Path, toolchain: &Toolchain, library: &Bundled) -> Result<()> {
     let mut parts: Vec<PathBuf> = Vec::new();
@@ -207,10 +237,9 @@ pub(super) fn fill(new: &Path, toolchain: &Toolchain, library: &Bundled) -> Resu
             }
         }
     }
-    // emcc tells its JavaScript when memory grew. Here nobody needs to know.
     let scratch = Scratch::new()?;
-    let (source, object) = (scratch.path().join("grown.c"), scratch.path().join("grown.o"));
-    crate::output::write(&source, b"void emscripten_notify_memory_growth(unsigned long memory) {}\n")?;
+    let (source, object) = (scratch.path().join("host.c"), scratch.path().join("host.o"));
+    crate::output::write(&source, HOST.as_bytes())?;
     let mut command = toolchain.compiler(false);
     command.args(&toolchain.compile_args).args(["-Oz", "-c"]).arg(&source).arg("-o").arg(&object);
     library.run(&command)?;
@@ -221,7 +250,17 @@ pub(super) fn fill(new: &Path, toolchain: &Toolchain, library: &Bundled) -> Resu
 
 #[cfg(test)]
 mod tests {
-    use super::flags;
+    use super::{dates, flags};
+
+    #[test]
+    fn dates_are_those_of_the_epoch() {
+        let date = |epoch| dates(Some(epoch))[3].clone();
+        assert_eq!(date(0), "-D__TIMESTAMP__=\"Thu Jan  1 00:00:00 1970\"");
+        assert_eq!(date(951_782_399), "-D__TIMESTAMP__=\"Mon Feb 28 23:59:59 2000\"");
+        assert_eq!(date(951_782_400), "-D__TIMESTAMP__=\"Tue Feb 29 00:00:00 2000\"");
+        assert_eq!(date(1_735_603_200), "-D__TIMESTAMP__=\"Tue Dec 31 00:00:00 2024\"");
+        assert_eq!(date(4_107_542_400), "-D__TIMESTAMP__=\"Mon Mar  1 00:00:00 2100\"");
+    }
 
     #[test]
     fn of_emcc_s_words_those_stay_that_wbuild_does_not_say_itself() {

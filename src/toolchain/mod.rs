@@ -18,7 +18,7 @@ mod zig;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Program, choose};
+use crate::config::{Program, Setjmp, choose};
 use crate::error::{Error, Result};
 use crate::process::Command;
 pub use bundled::Bundled;
@@ -125,7 +125,11 @@ impl Toolchain {
 
     /// Refuses a program that needs what this compiler has not.
     pub fn can(&self, program: &Program) -> Result<()> {
-        if self.is_emcc() { emcc::can(program) } else { Ok(()) }
+        let plain = !program.exceptions && program.setjmp == Setjmp::Lowered;
+        match &self.bundled {
+            Some(bundled) if !plain => Err(bundled.no_exceptions()),
+            _ => Ok(()),
+        }
     }
 
     /// The same for what is linked with Rust, whose C library is WASI's: emcc's objects and linker do not fit it.
