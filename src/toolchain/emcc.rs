@@ -128,7 +128,7 @@ fn dates(epoch: Option<u64>) -> [String; 4] {
     let epoch = epoch.unwrap_or_default();
     let (mut days, second) = (epoch / 86400, epoch % 86400);
     let weekday = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][(days % 7) as usize];
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // Every 400 years are as many days.
     let mut year = 1970 + days / 146_097 * 400;
     days %= 146_097;
