@@ -24,16 +24,16 @@ pub fn module_in(file: &[u8]) -> Option<&[u8]> {
     file.strip_prefix(SCRIPT.as_bytes())
 }
 
-/// Gives a program what a native one would have: the environment, the current folder, and the folders at the root of
-/// the file system in which its absolute paths lie.
+/// Gives a program what a native one would have: the environment, the current folder and those above it, and the folders
+/// at the root of the file system in which its absolute paths lie.
 ///
 /// wasi-libc takes `tmp/x` and `/tmp/x` for the same path, and the longest granted folder that fits; so a folder at
 /// the root is left out where the current one has an entry of its name.
 pub fn inherit(options: &mut Options) {
     let text = |word: std::ffi::OsString| word.into_string().ok();
     options.env.extend(std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))));
-    let mut named: Vec<PathBuf> = Vec::new();
-    named.extend(std::env::current_dir());
+    let current = std::env::current_dir().unwrap_or_default();
+    let mut named: Vec<PathBuf> = vec![current.clone()];
     named.push(std::env::temp_dir());
     let words = options.args.iter().skip(1).chain(options.env.iter().map(|(_, value)| value));
     // `--file=/path`, `-I/path` and lists of paths name folders, too.
@@ -49,5 +49,11 @@ pub fn inherit(options: &mut Options) {
         }
     }
     options.dirs.push((PathBuf::from("."), ".".to_string()));
+    for level in 1..current.components().count() {
+        let above = vec![".."; level].join("/");
+        if std::fs::read_dir(&above).is_ok() {
+            options.dirs.push((PathBuf::from(&above), above));
+        }
+    }
     options.dirs.extend(granted.into_iter().filter_map(|top| Some((top.clone(), top.to_str()?.to_string()))));
 }

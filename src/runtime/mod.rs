@@ -23,6 +23,7 @@ pub const FILES: &[File] = &[
     File { path: PREINIT_SOURCE, text: include_str!("preinit.c") },
     File { path: POSIX_SOURCE, text: include_str!("posix.c") },
     File { path: THREAD_SOURCE, text: include_str!("thread.c") },
+    File { path: "posix/fcntl.h", text: include_str!("posix/fcntl.h") },
     File { path: "posix/grp.h", text: include_str!("posix/grp.h") },
     File { path: "posix/pwd.h", text: include_str!("posix/pwd.h") },
     File { path: "posix/stdio.h", text: include_str!("posix/stdio.h") },

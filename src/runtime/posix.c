@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +61,30 @@ WEAK mode_t umask(mode_t mask) {
     now = mask & 0777;
     return before;
 }
+
+#ifdef WBUILD_POSIX_FCNTL_H
+int libc_fcntl(int fd, int command, ...) __asm__("fcntl");
+
+/* Record locks keep other processes away, of which WASI tells nothing; a process never waits for its own. */
+WEAK int fcntl(int fd, int command, ...) {
+    va_list arguments;
+    va_start(arguments, command);
+    if (command != F_GETLK && command != F_SETLK && command != F_SETLKW) {
+        int value = va_arg(arguments, int);
+        va_end(arguments);
+        return libc_fcntl(fd, command, value);
+    }
+    struct flock *lock = va_arg(arguments, struct flock *);
+    va_end(arguments);
+    if (libc_fcntl(fd, F_GETFL) < 0) return -1;
+    if (lock->l_type != F_RDLCK && lock->l_type != F_WRLCK && lock->l_type != F_UNLCK) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (command == F_GETLK) lock->l_type = F_UNLCK;
+    return 0;
+}
+#endif
 
 WEAK struct passwd *getpwuid(uid_t user) {
     static struct passwd root = {"root", "", 0, 0, "", "/", ""};

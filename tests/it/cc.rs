@@ -444,6 +444,13 @@ int main(int argc, char **argv) {
     };
     assert_eq!(run(Path::new("./see"), at), expected("./see"));
     assert_eq!(std::fs::read_to_string(at.join("written")).unwrap(), "new");
+    // Above the current folder, too.
+    std::fs::create_dir_all(at.join("sub/deep/er")).unwrap();
+    let mut above = Command::new("../../../see");
+    above.args(["../../data", "../../../sub/data"]).current_dir(at.join("sub/deep/er")).stdin(Stdio::null());
+    let output = above.env("WBUILD", env!("CARGO_BIN_EXE_wbuild")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.ends_with("../../data data\n../../../sub/data data\n"), "{said}");
     // A launcher is found through a link to it, and by its own name.
     std::os::unix::fs::symlink("../see", at.join("sub/link")).unwrap();
     assert_eq!(run(Path::new("sub/link"), at), expected("sub/link"));

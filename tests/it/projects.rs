@@ -32,6 +32,11 @@ const LIBPNG: Archive = Archive {
     file: "libpng1.6_1.6.39.orig.tar.gz",
     sha256: "a00e9d2f2f664186e4202db9299397f851aea71b36a35e74910b8820e380d441",
 };
+const SQLITE: Archive = Archive {
+    package: "sqlite3",
+    file: "sqlite3_3.40.1.orig.tar.xz",
+    sha256: "aaa776260ab4dc976db34aa7891819484c8676b5b2783123ebc6301e2ca5d655",
+};
 
 /// A project's sources in a folder of their own.
 struct Project {
@@ -189,6 +194,27 @@ fn libpng_is_made_by_autoconf_and_libtool_and_passes_its_own_tests() {
     assert!(said.contains("checking whether to build shared libraries... no"), "{said}");
     let said = libpng.wbuild(&["make", "-j2", "check"]);
     assert!(said.contains("# TOTAL: 32\n# PASS:  32\n"), "{said}");
+}
+
+#[test]
+fn the_shell_of_sqlite_is_made_with_its_own_tools_and_passes_its_own_tests() {
+    let sqlite = Project::new(&SQLITE);
+    let words = ["--disable-tcl", "--disable-load-extension", "--disable-threadsafe", "--disable-readline"];
+    sqlite.wbuild(&[&["configure", "./configure"][..], &words].concat());
+    // Its parser generator and others are built first, and run.
+    sqlite.wbuild(&["make", "-j2", "sqlite3", "fuzzcheck"]);
+    assert!(sqlite.is_module("lemon.wasm") && sqlite.is_module("sqlite3.wasm"));
+    let statements = "create table t(a, b); insert into t values(1, 2), (3, 4.5);\n\
+                      create virtual table f using fts4(body); insert into f values('quick fox'), ('lazy dog');\n\
+                      select sum(a), avg(b), printf('%.3f', sqrt(2)) from t; select * from f where f match 'dog';\n\
+                      pragma journal_mode = wal; insert into t values(5, x'00ff'); pragma integrity_check;\n";
+    assert_eq!(sqlite.run("sqlite3", &["test.db", statements]), "4|3.25|1.414\nlazy dog\nwal\nok\n");
+    // Another run of it finds what the first wrote.
+    let said = sqlite.run("sqlite3", &["test.db", ".tables", "select count(*) from t", ".dump t"]);
+    assert!(said.contains("INSERT INTO t VALUES(5,X'00ff');"), "{said}");
+    let data: Vec<String> = (1..=8).map(|n| format!("test/fuzzdata{n}.db")).collect();
+    let said = sqlite.run("fuzzcheck", &data.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(said.contains("fuzzcheck: 0 errors out of 46217 tests"), "{said}");
 }
 
 #[test]

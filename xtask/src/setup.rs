@@ -18,6 +18,7 @@ const NEEDED: &[Program] = &[
     Program { name: "cmake", package: "cmake" },
     Program { name: "ninja", package: "ninja-build" },
     Program { name: "meson", package: "meson" },
+    Program { name: "tclsh", package: "tcl" },
 ];
 
 /// emcc, for the tests of `--compiler=emcc` and for comparison.
