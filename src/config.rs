@@ -282,6 +282,14 @@ impl Malloc {
 }
 
 impl Config {
+    /// Whether the linker is asked for symbols and relocations. It takes a parse, so where size counts.
+    pub fn link_information(&self) -> bool {
+        let Work::Program(program) = &self.work else { return false };
+        // wasm-ld writes wrong offsets then, and says nothing.
+        let compresses = |item: &Item| matches!(item, Item::Linker(words) if words.iter().any(|word| word == "--compress-relocations"));
+        self.level.for_size() && self.debug != Debug::Full && !program.items.iter().any(compresses)
+    }
+
     /// The inputs that are files of the user's, in order.
     pub fn inputs(&self) -> Vec<&Path> {
         match &self.work {

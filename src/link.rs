@@ -1,8 +1,5 @@
 //! The link: wasm-ld's command line. clang never links for us, because it would run whatever
 //! wasm-opt lies on PATH.
-//!
-//! Links are made without `--emit-relocs`: it belongs to the passes that read relocations, and before
-//! those exist it costs time and a parse.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -36,6 +33,9 @@ const AS_EVER: &[&str] = &[
     "--hash-style=both",
 ];
 
+/// The oldest wasm-ld whose `--emit-relocs` was compared with what it linked.
+const RELOCATIONS_SINCE: u32 = 20;
+
 /// The command that links `parts` into `module`.
 pub fn command(
     parts: &[Part],
@@ -48,6 +48,9 @@ pub fn command(
 ) -> Command {
     let mut command = Toolchain::command(&toolchain.wasm_ld);
     command.args(["-m", "wasm32", "--error-limit=0"]);
+    if config.link_information() && toolchain.llvm_major >= RELOCATIONS_SINCE {
+        command.arg("--emit-relocs");
+    }
     // First, so that its libc++ is found and not the sysroot's.
     command.args(place.libcxx.iter().map(|libcxx| flag("-L", &libcxx.folder)));
     command.args(toolchain.library_dirs.iter().map(|d| flag("-L", d)));

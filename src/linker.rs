@@ -139,6 +139,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         hardening: settings.hardening,
         preinit: settings.preinit.as_deref().map(preinit::Options::named),
         measure: Measure::Raw,
+        link_information: false,
         origin: Origin::Linked,
         verify_each: settings.verify_each,
     })

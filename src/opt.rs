@@ -97,6 +97,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         origin: Origin::Opt,
         preinit: None,
         measure: settings::measure(&args.optimize_for)?,
+        link_information: false,
         verify_each: args.verify_each,
     };
     let name = if input == Path::new("-") { "standard input".to_string() } else { input.display().to_string() };

@@ -24,6 +24,8 @@ pub struct Options {
     /// `None`: what the module does is left to the engine.
     pub hardening: Option<Hardening>,
     pub origin: Origin,
+    /// Whether the linker was asked for what it knows.
+    pub link_information: bool,
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
     /// What a module is to be small by.
@@ -49,6 +51,8 @@ pub enum Stage {
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
     Binaryen(binaryen::Level, Reason),
+    /// What the linker knew is used, and taken out.
+    LinkInformation(Reason),
     /// Initialization is run, and the module written as it was then.
     Snapshot(Box<preinit::Options>, Reason),
     /// Hardening and its proof. What it adds is no reason to leave it out.
@@ -68,6 +72,7 @@ impl Stage {
             Stage::Passes(steps) => steps.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
             Stage::Binaryen(level, _) => format!("binaryen {}", level.flag()),
             Stage::Harden(..) => "harden".to_string(),
+            Stage::LinkInformation(_) => "link-information".to_string(),
             Stage::Snapshot(..) => "snapshot".to_string(),
         }
     }
@@ -76,9 +81,10 @@ impl Stage {
     pub fn steps(&self) -> Vec<(String, Reason)> {
         match self {
             Stage::Passes(steps) => steps.iter().map(|&(name, reason)| (name.to_string(), reason)).collect(),
-            Stage::Binaryen(_, reason) | Stage::Harden(_, reason) | Stage::Snapshot(_, reason) => {
-                vec![(self.name(), reason)]
-            }
+            Stage::Binaryen(_, reason)
+            | Stage::Harden(_, reason)
+            | Stage::LinkInformation(reason)
+            | Stage::Snapshot(_, reason) => vec![(self.name(), reason)],
         }
     }
 }
@@ -93,6 +99,7 @@ impl Options {
             hardening: config.hardening,
             preinit: config.preinit.clone(),
             measure: config.measure,
+            link_information: config.link_information(),
             origin: match config.work {
                 Work::Program(_) | Work::Crate(_) => Origin::Linked,
                 Work::Module(..) => Origin::Finished,
@@ -131,14 +138,16 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         }
         // What repeats is short once compressed, too.
         if options.level == Level::Oz && options.measure == Measure::Raw {
+            second.push(("pool-addresses", "before outlining, so that what became short is not outlined"));
             // A snapshot is there to start fast.
             if options.preinit.is_none() {
                 second.push((
                     "outline",
-                    "behind Binaryen, which would put it back; not in loops, where a call costs time",
+                    "behind Binaryen, which would put it back; not in tight loops, where a call costs time",
                 ));
             }
             last.push(("pool-constants", "behind whatever makes constants, hardening too"));
+            last.push(("reorder-functions", "behind whatever makes functions and calls"));
         }
         last.push(("shortest-encodings", "the linker pads numbers that it patched; last, when no index moves again"));
     }
@@ -158,8 +167,10 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     }
     let why = "initialization runs now instead of at every start; before anything that takes its time";
     let snapshot = options.preinit.clone().map(|options| Stage::Snapshot(Box::new(options), why));
+    let why = "the linker says which objects nothing writes or reads; first, since it is true of its own module only";
+    let information = options.link_information.then_some(Stage::LinkInformation(why));
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
-    let stages = [passes(first), snapshot, binaryen, passes(second), harden, passes(last)];
+    let stages = [information, passes(first), snapshot, binaryen, passes(second), harden, passes(last)];
     stages.into_iter().flatten().collect()
 }
 
@@ -167,7 +178,7 @@ pub fn stages(options: &Options) -> Vec<Stage> {
 pub fn until_imports_remain(stages: &[Stage]) -> usize {
     match stages.iter().position(|stage| matches!(stage, Stage::Snapshot(..))) {
         Some(at) => at + 1,
-        None => stages.len().min(1),
+        None => stages.iter().position(|stage| matches!(stage, Stage::Passes(..))).map_or(stages.len().min(1), |at| at + 1),
     }
 }
 
@@ -238,6 +249,14 @@ pub fn run(
                 Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
+            Stage::LinkInformation(_) => {
+                let settled = passes::link::settle(&module).map_err(|error| explain(error, what))?;
+                note = Some(match settled.doubt {
+                    Some(doubt) => format!("not used: {doubt}"),
+                    None => format!("{} loads are constants, {} stores went", settled.loads, settled.stores),
+                });
+                module = settled.module;
+            }
             Stage::Snapshot(preinit, _) => {
                 let snapshot = preinit::run(what, &module, preinit, ui)?;
                 note = Some(snapshot.report.summary());

@@ -10,6 +10,7 @@ mod error;
 mod features;
 pub mod harden;
 mod kind;
+pub mod link;
 mod module;
 pub mod op;
 mod pass;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use arbitrary::Unstructured;
+use wasm_encoder::{Instruction, MemArg};
 use wasm_smith::{Config, Module as Smith};
 use wasmparser::{Operator, Parser, Payload};
 use wbuild::binaryen::{Accept, LEVELS, Outcome, Request, optimize_all};
@@ -20,19 +21,24 @@ const BATCH: u64 = 50;
 /// How many rounds of loops and calls a module has before it traps.
 const STEPS: u32 = 300;
 /// The passes that keep the interface, so that before and after can be compared.
-const PASSES: [&str; 11] = [
+const PASSES: [&str; 13] = [
     "remove-unused-module-elements",
     "trim-data",
     "pack-data",
     "pack-data-for-compression",
+    "pool-addresses",
     "outline",
     "pool-constants",
+    "reorder-functions",
     "shortest-encodings",
     "strip-debug",
     "strip-producers",
     "strip-target-features",
     "strip",
 ];
+
+/// Those that find little to do in random code; they must change one module in fifty.
+const RARE: [&str; 3] = ["outline", "pool-addresses", "reorder-functions"];
 
 #[test]
 fn random_modules_behave_the_same_after_random_passes() {
@@ -47,13 +53,14 @@ fn random_modules_behave_the_same_after_random_passes() {
     let batches: Vec<&[u64]> = seeds.chunks(BATCH as usize).collect();
     let mut failures = Vec::new();
     let (mut ran, mut skipped) = (0, BTreeMap::<String, usize>::new());
-    let (mut total, mut optimized, mut changed, mut pieces) = (Tally::default(), 0, 0, 0);
+    let (mut total, mut optimized, mut changed) = (Tally::default(), 0, 0);
+    let mut fired = RARE.map(|_| 0);
     let cases = in_parallel(&batches, |seeds| batch(seeds));
     for (seed, case) in seeds.iter().zip(cases.into_iter().flatten()) {
         match case {
-            Case::Ran { tally, by_binaryen, different_bytes, outlined } => {
+            Case::Ran { tally, by_binaryen, different_bytes, rare } => {
                 ran += 1;
-                pieces += usize::from(outlined);
+                fired.iter_mut().zip(rare).for_each(|(count, fires)| *count += usize::from(fires));
                 optimized += usize::from(by_binaryen);
                 changed += usize::from(different_bytes);
                 total.calls += tally.calls;
@@ -68,12 +75,12 @@ fn random_modules_behave_the_same_after_random_passes() {
         }
     }
     println!(
-        "{ran} modules ran ({changed} with other bytes, {optimized} through Binaryen, {pieces} outlined): {total:?}"
+        "{ran} modules ran ({changed} with other bytes, {optimized} through Binaryen, {RARE:?} in {fired:?}): {total:?}"
     );
     println!("skipped: {skipped:?}");
     assert!(failures.is_empty(), "{} of {ran} differ:\n{}", failures.len(), failures.join("\n"));
     assert!(ran >= wanted, "only {ran} of {} modules ran; skipped: {skipped:?}", seeds.len());
-    assert!(pieces * 50 >= ran as usize, "only {pieces} of {ran} have code that was outlined");
+    assert!(fired.iter().all(|count| count * 50 >= ran as usize), "of {ran}, {RARE:?} changed only {fired:?}");
     assert!(optimized * 5 >= ran as usize && changed * 2 >= ran as usize, "{optimized} and {changed} of {ran}");
 }
 
@@ -84,7 +91,7 @@ fn number(variable: &str) -> Option<u64> {
 
 #[derive(Debug)]
 enum Case {
-    Ran { tally: Tally, by_binaryen: bool, different_bytes: bool, outlined: bool },
+    Ran { tally: Tally, by_binaryen: bool, different_bytes: bool, rare: [bool; RARE.len()] },
     Skipped(String),
     Failed(String),
 }
@@ -95,7 +102,7 @@ struct Plan {
     /// After our passes, and so far.
     after: Result<Vec<u8>, Case>,
     level: Option<wbuild::binaryen::Level>,
-    outlined: bool,
+    rare: [bool; RARE.len()],
     seed: u64,
 }
 
@@ -138,9 +145,11 @@ fn plan(seed: u64) -> Result<Plan, Case> {
     let before = if numbers.next().is_multiple_of(3) { changed(&before, repeat) } else { before };
     // A table that is exported keeps all its functions.
     let before = if numbers.next().is_multiple_of(2) { changed(&before, hide_tables) } else { before };
+    let before = if numbers.next().is_multiple_of(4) { changed(&before, address) } else { before };
+    let before = if numbers.next().is_multiple_of(8) { changed(&before, crowd) } else { before };
     let level = plain.then(|| LEVELS[(numbers.next() % LEVELS.len() as u64) as usize]);
-    let (after, outlined) = passes(&before, &mut numbers);
-    Ok(Plan { before, after, level, outlined, seed })
+    let (after, rare) = passes(&before, &mut numbers);
+    Ok(Plan { before, after, level, rare, seed })
 }
 
 fn changed(bytes: &[u8], change: fn(&mut wbuild_passes::Module<'_>)) -> Vec<u8> {
@@ -173,19 +182,51 @@ fn hide_tables(module: &mut wbuild_passes::Module<'_>) {
     });
 }
 
-/// A random list of passes, in random order; and whether one of them outlined something.
-fn passes(module: &[u8], numbers: &mut Random) -> (Result<Vec<u8>, Case>, bool) {
+/// Loads and stores at addresses near each other, in a function of their own.
+fn address(module: &mut wbuild_passes::Module<'_>) {
+    let mut memories = module.memories.iter();
+    if !memories.next().is_some_and(|(_, memory)| !memory.ty.memory64 && memory.ty.page_size_log2.is_none()) {
+        return;
+    }
+    drop(memories);
+    let at = |n: u64| MemArg { offset: n % 3 * 4, align: 0, memory_index: 0 };
+    let mut code = Vec::new();
+    for n in 0..16u64 {
+        let address = (n * 0x9e37_79b9 % 400 + 65_000 + n % 2 * 30_000) as i32;
+        code.extend([Instruction::I32Const(address), Instruction::I32Const(address ^ 4), Instruction::I32Load(at(n))]);
+        code.push(Instruction::I32Store8(at(n + 1)));
+    }
+    code.extend([Instruction::I32Const(65_100), Instruction::I64Load(at(1)), Instruction::End]);
+    let ty = module.types.add_function(&[], &[wasmparser::ValType::I64]);
+    let item = Item::Func(module.add_function(ty, &[], &code));
+    module.exports.push(wbuild_passes::Export { name: "addresses".into(), item, exact: false });
+}
+
+/// So many functions in front that those that were there have numbers of two bytes.
+fn crowd(module: &mut wbuild_passes::Module<'_>) {
+    let there = module.functions.bound() as u32;
+    let ty = module.types.add_function(&[], &[]);
+    for _ in 0..140 {
+        module.add_function(ty, &[], &[Instruction::End]);
+    }
+    module.functions.sort_by_key(|id| id.0 < there);
+}
+
+/// A random list of passes, in random order; and which of the rare ones among them change something.
+fn passes(module: &[u8], numbers: &mut Random) -> (Result<Vec<u8>, Case>, [bool; RARE.len()]) {
     let count = 1 + numbers.next() % 4;
     let names: Vec<&str> = (0..count).map(|_| PASSES[(numbers.next() % PASSES.len() as u64) as usize]).collect();
     let passes: Vec<_> = names.iter().map(|name| wbuild_passes::find(name).unwrap()).collect();
     let run = |passes: &[_]| wbuild_passes::run(module, passes, &wbuild_passes::Options { verify_each: true });
-    let outline = passes.iter().find(|pass| pass.name == "outline").copied();
-    let outlined = outline.is_some_and(|pass| run(&[pass]).is_ok_and(|after| after != module));
+    let rare = RARE.map(|rare| {
+        let pass = passes.iter().find(|pass| pass.name == rare).copied();
+        pass.is_some_and(|pass| run(&[pass]).is_ok_and(|after| after != module))
+    });
     let after = run(&passes).map_err(|e| match e.blame {
         Blame::Internal => Case::Failed(format!("{names:?}: {e}")),
         _ => Case::Skipped(format!("our reader: {e}")),
     });
-    (after, outlined)
+    (after, rare)
 }
 
 /// A module of wasm-smith's: `plain` ones have what Binaryen reads; `bounded` ones say how far memories and tables grow.
@@ -278,7 +319,7 @@ fn compare(engine: &wasmtime::Engine, plan: Plan) -> Case {
             Case::Skipped(if tally.inconclusive > 0 { "inconclusive" } else { "nothing ran" }.to_string())
         }
         Ok(Verdict::Same(tally)) => {
-            Case::Ran { tally, by_binaryen, different_bytes: plan.before != after, outlined: plan.outlined }
+            Case::Ran { tally, by_binaryen, different_bytes: plan.before != after, rare: plan.rare }
         }
         Ok(Verdict::Different(found)) => Case::Failed(format!("{:?}: {found}", plan.level)),
         Err(e) => Case::Skipped(e.causes.first().map_or(e.message.clone(), |c| c.chars().take(60).collect())),

@@ -65,6 +65,9 @@ pub fn bench(words: &[OsString]) -> Result<()> {
     if wanted("optimizer") {
         gates.extend(bench_optimizer::optimizer(&machine, folder.path())?);
     }
+    if wanted("linked") {
+        gates.extend(bench_optimizer::linked(&machine, folder.path())?);
+    }
     println!("\n{:<62} {:>9} {:>9}", "gate", "measured", "limit");
     for gate in &gates {
         let verdict = if gate.value <= gate.limit { "ok" } else { "MISSED" };

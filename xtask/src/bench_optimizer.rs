@@ -29,28 +29,43 @@ struct Sizes {
     time: f64,
 }
 
+/// The gates on modules that others made.
 pub fn optimizer(machine: &Machine, folder: &Path) -> Result<Vec<Gate>> {
-    setup::rust_library()?;
     let bench = Bench { machine, folder };
     let others: Vec<Sizes> = PUBLISHED.iter().map(|module| bench.published(module)).collect::<Result<_>>()?;
     show("modules of others", &others);
-    let linked = bench.linked()?;
-    show("programs linked by wbuild", &linked);
-    let ratios = |all: &[Sizes], of: fn(&Sizes) -> f64| all.iter().map(of).collect::<Vec<f64>>();
-    let (raw, gz) = (|s: &Sizes| s.ours / s.theirs, |s: &Sizes| s.dense / s.packed);
-    let gate = |name: &str, value, limit| Gate { name: name.to_string(), value, limit, unit: "x" };
-    let hello = folder.join("hello.ours.wasm");
     let alone: Vec<f64> = others.iter().filter_map(|s| Some(s.alone? / s.theirs)).collect();
     println!("modules of others without the Binaryen stage: {:.3} of theirs in the geometric mean", mean(&alone));
     Ok(vec![
-        gate("optimizer: modules of others, geometric mean", mean(&ratios(&others, raw)), 0.965),
-        gate("optimizer: modules of others, worst", worst(&ratios(&others, raw)), 1.0),
-        gate("optimizer: modules of others, gzip, geometric mean", mean(&ratios(&others, gz)), 0.99),
-        gate("optimizer: programs linked by wbuild, geometric mean", mean(&ratios(&linked, raw)), 0.93),
-        gate("optimizer: programs linked by wbuild, worst", worst(&ratios(&linked, raw)), 1.0),
-        gate("optimizer: all stages' time over Binaryen's", mean(&ratios(&others, |s| s.time)), 1.5),
-        Gate { name: "hello.c -Oz --standalone: size".into(), value: size(&hello)? as f64, limit: 1800.0, unit: "B" },
+        gate("modules of others, geometric mean", mean(&ratios(&others, RAW)), 0.965),
+        gate("modules of others, worst", worst(&ratios(&others, RAW)), 1.0),
+        gate("modules of others, gzip, geometric mean", mean(&ratios(&others, PACKED)), 0.99),
+        gate("all stages' time over Binaryen's", mean(&ratios(&others, |s| s.time)), 1.5),
     ])
+}
+
+/// The gates on programs that wbuild links.
+pub fn linked(machine: &Machine, folder: &Path) -> Result<Vec<Gate>> {
+    setup::rust_library()?;
+    let linked = Bench { machine, folder }.linked()?;
+    show("programs linked by wbuild", &linked);
+    let hello = size(&folder.join("hello.ours.wasm"))? as f64;
+    Ok(vec![
+        gate("programs linked by wbuild, geometric mean", mean(&ratios(&linked, RAW)), 0.93),
+        gate("programs linked by wbuild, worst", worst(&ratios(&linked, RAW)), 1.0),
+        Gate { name: "hello.c -Oz --standalone: size".into(), value: hello, limit: 1800.0, unit: "B" },
+    ])
+}
+
+const RAW: fn(&Sizes) -> f64 = |s| s.ours / s.theirs;
+const PACKED: fn(&Sizes) -> f64 = |s| s.dense / s.packed;
+
+fn ratios(all: &[Sizes], of: fn(&Sizes) -> f64) -> Vec<f64> {
+    all.iter().map(of).collect()
+}
+
+fn gate(name: &str, value: f64, limit: f64) -> Gate {
+    Gate { name: format!("optimizer: {name}"), value, limit, unit: "x" }
 }
 
 struct Bench<'a> {

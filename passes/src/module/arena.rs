@@ -51,6 +51,8 @@ ids! {
 #[derive(Debug, Clone)]
 pub struct Arena<I, T> {
     slots: Vec<Option<T>>,
+    /// The order of the slots where it is not that of their numbers.
+    order: Option<Vec<usize>>,
     changed: bool,
     id: PhantomData<I>,
 }
@@ -93,7 +95,19 @@ impl<I: Id, T> Arena<I, T> {
 
     /// All entries that are there, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (I, &T)> {
-        self.slots.iter().enumerate().filter_map(|(i, slot)| Some((I::from_index(i as u32), slot.as_ref()?)))
+        (0..self.slots.len()).filter_map(|at| {
+            let index = self.order.as_ref().map_or(Some(at), |order| order.get(at).copied())?;
+            Some((I::from_index(index as u32), self.slots.get(index)?.as_ref()?))
+        })
+    }
+
+    /// Sorts the entries by a key, which changes no id; those with the same key stay in their order.
+    pub fn sort_by_key<K: Ord>(&mut self, mut key: impl FnMut(I) -> K) {
+        let mut order = self.order.take().unwrap_or_else(|| (0..self.slots.len()).collect());
+        order.sort_by_cached_key(|&index| key(I::from_index(index as u32)));
+        let moved = order.iter().enumerate().any(|(at, &index)| at != index);
+        self.changed |= moved;
+        self.order = moved.then_some(order);
     }
 
     /// The ids of all entries that are there, in order.
@@ -119,6 +133,9 @@ impl<I: Id, T> Arena<I, T> {
     /// Adds an entry that was read, which is no change.
     pub(crate) fn append(&mut self, entry: T) -> I {
         let id = I::from_index(self.slots.len() as u32);
+        if let Some(order) = &mut self.order {
+            order.push(self.slots.len());
+        }
         self.slots.push(Some(entry));
         id
     }
@@ -136,6 +153,6 @@ impl<I: Id, T> Arena<I, T> {
 
 impl<I, T> Default for Arena<I, T> {
     fn default() -> Self {
-        Arena { slots: Vec::new(), changed: false, id: PhantomData }
+        Arena { slots: Vec::new(), order: None, changed: false, id: PhantomData }
     }
 }

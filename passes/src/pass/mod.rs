@@ -1,9 +1,11 @@
 //! The passes, one a file.
 
+mod addresses;
 mod harden;
-mod outline;
+pub(crate) mod outline;
 mod pack_data;
 mod pool;
+mod reorder;
 mod segments;
 mod shortest;
 mod sjlj;
@@ -58,6 +60,12 @@ pub(crate) const ALL: &[Pass] = &[
         debug_info: DebugInfo::Keeps,
     },
     Pass {
+        name: "pool-addresses",
+        summary: "reach what stands near by one immutable global and offsets",
+        run: addresses::run,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
         name: "outline",
         summary: "put repeated code into functions, where no loop is",
         run: outline::run,
@@ -67,6 +75,12 @@ pub(crate) const ALL: &[Pass] = &[
         name: "pool-constants",
         summary: "put long constants that are used often into immutable globals",
         run: pool::run,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "reorder-functions",
+        summary: "give functions that are named often the numbers that are short",
+        run: reorder::functions,
         debug_info: DebugInfo::Invalidates,
     },
     Pass {

@@ -55,10 +55,11 @@
 //! )
 //! ```
 //!
-//! **Limits.** Code in loops stays, since a call there costs time and not only bytes. So do operators that may make a NaN, and pieces
-//! that take or give floats, which hardening looks at; pieces of more than 64 operators; and whatever is new.
+//! **Limits.** Code in loops that call nothing stays, since a call there costs time and not only bytes, and so does code in
+//! loops that choose among 32 things or more, which are interpreters'. So do operators that may make a NaN, and pieces that
+//! take or give floats, which hardening looks at; pieces of more than 64 operators; and whatever is new.
 
-mod shape;
+pub(crate) mod shape;
 mod walk;
 
 use std::collections::{HashMap, HashSet};

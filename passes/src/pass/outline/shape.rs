@@ -6,14 +6,14 @@ use wasmparser::{FuncType, Operator, ValType};
 
 /// How an operator changes the stack.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     pub pops: usize,
     /// What it puts there.
     pub result: Given,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Given {
+pub(crate) enum Given {
     Nothing,
     Type(ValType),
     /// A value of the type of the first that it takes.
@@ -22,7 +22,7 @@ pub(super) enum Given {
 
 /// The shape of an operator that may move into another function: it does not touch locals or control, and makes no NaN,
 /// which hardening wants to see where it is made.
-pub(super) fn shape(module: &Module<'_>, operator: &Operator<'_>) -> Option<Shape> {
+pub(crate) fn shape(module: &Module<'_>, operator: &Operator<'_>) -> Option<Shape> {
     use Operator::*;
     let call = |ty: Option<&FuncType>, more: usize| {
         let ty = ty?;

@@ -2,7 +2,8 @@
 
 use super::CALL;
 use super::shape::{Given, shape};
-use crate::{Error, FuncId, Module};
+use crate::op::{self, Effects};
+use crate::{Body, Error, FuncId, Module};
 use wasm_encoder::{Encode, Instruction};
 use wasmparser::{Operator, ValType};
 
@@ -10,6 +11,8 @@ use wasmparser::{Operator, ValType};
 const OPERATORS: usize = 64;
 const PARAMETERS: usize = 6;
 const STATEMENTS: usize = 6;
+/// As many ways to go on as an interpreter has.
+const MANY: u32 = 32;
 /// Code that may be outlined, with the locals that it reads in the order in which it does first.
 pub(super) struct Piece<'p> {
     /// The operators' bytes with parameters' numbers instead of locals', then the types: what copies have in common.
@@ -49,8 +52,9 @@ pub(super) fn each(module: &Module<'_>, mut report: impl FnMut(FuncId, &Piece<'_
             locals.extend(std::iter::repeat_n(ty, count as usize));
         }
         let start = body.reader().range().start;
+        let tight = tight_loops(body).map_err(|error| error.in_function(id.0))?;
         let mut operators = declared.into_operators_reader();
-        let mut walk = Walk { module, locals: &locals, bytes: body.bytes(), ..Walk::new(module) };
+        let mut walk = Walk { module, locals: &locals, bytes: body.bytes(), tight: &tight, ..Walk::new(module) };
         while !operators.eof() {
             let from = operators.original_position() - start;
             let operator = operators.read().map_err(|error| Error::from(error).in_function(id.0))?;
@@ -58,6 +62,35 @@ pub(super) fn each(module: &Module<'_>, mut report: impl FnMut(FuncId, &Piece<'_
         }
     }
     Ok(())
+}
+
+/// For each loop of a body, in the order in which they begin, whether a call would cost too much there: it calls nothing,
+/// or it is an interpreter's, which chooses among many things to do.
+fn tight_loops(body: &Body<'_>) -> Result<Vec<bool>, Error> {
+    let mut operators = body.reader().get_operators_reader()?;
+    let (mut tight, mut chooses) = (Vec::new(), Vec::new());
+    // The open blocks: the number of each that is a loop.
+    let mut open: Vec<Option<usize>> = Vec::new();
+    while !operators.eof() {
+        match operators.read()? {
+            Operator::Loop { .. } => {
+                open.push(Some(tight.len()));
+                tight.push(true);
+                chooses.push(false);
+            }
+            Operator::BrTable { targets } if targets.len() >= MANY => {
+                open.iter().flatten().for_each(|&number| chooses[number] = true);
+            }
+            operator if op::info(&operator).effects == Effects::CALL => {
+                open.iter().flatten().for_each(|&number| tight[number] = false);
+            }
+            operator => {
+                let depth = op::depth_after(open.len() as u32, &operator) as usize;
+                open.resize(depth, None);
+            }
+        }
+    }
+    Ok(tight.into_iter().zip(chooses).map(|(tight, chooses)| tight || chooses).collect())
 }
 
 /// The walk over one body. Its stack is the end of the real one, as far back as it is known.
@@ -71,7 +104,10 @@ struct Walk<'w, 'a> {
     statements: Vec<(u32, u32)>,
     /// The first operator behind the last that must stay.
     free_from: u32,
-    /// Whether each open block is a loop.
+    /// Whether each loop of the body is tight, and how many have begun.
+    tight: &'w [bool],
+    loops: usize,
+    /// Whether the innermost loop around what is in each open block is tight.
     blocks: Vec<bool>,
     key: Vec<u8>,
     reads: Vec<u32>,
@@ -88,6 +124,8 @@ impl<'w, 'a> Walk<'w, 'a> {
             stack: Vec::new(),
             statements: Vec::new(),
             free_from: 0,
+            tight: &[],
+            loops: 0,
             blocks: Vec::new(),
             key: Vec::new(),
             reads: Vec::new(),
@@ -157,20 +195,27 @@ impl<'w, 'a> Walk<'w, 'a> {
             _ => self.stack.clear(),
         }
         match operator {
-            Operator::Loop { .. } => self.blocks.push(true),
+            Operator::Loop { .. } => {
+                self.blocks.push(self.tight.get(self.loops).is_none_or(|tight| *tight));
+                self.loops += 1;
+            }
             Operator::Block { .. } | Operator::If { .. } | Operator::Try { .. } | Operator::TryTable { .. } => {
-                self.blocks.push(false);
+                self.blocks.push(self.is_tight());
             }
             Operator::End | Operator::Delegate { .. } => drop(self.blocks.pop()),
             _ => {}
         }
     }
 
+    fn is_tight(&self) -> bool {
+        self.blocks.last().is_some_and(|tight| *tight)
+    }
+
     /// Reports the operators of a range, if they may be outlined and it could pay.
     fn piece(&mut self, from: u32, to: u32, result: Option<ValType>, report: &mut dyn FnMut(&Piece<'_>)) {
         let range = &self.read[from as usize..=to as usize];
         let is_plain = |ty: &ValType| matches!(ty, ValType::I32 | ValType::I64);
-        let may = range.len() > 1 && range.len() <= OPERATORS && !self.blocks.contains(&true);
+        let may = range.len() > 1 && range.len() <= OPERATORS && !self.is_tight();
         if !may || from < self.free_from || result.is_some_and(|ty| !is_plain(&ty)) {
             return;
         }

@@ -1,0 +1,327 @@
+//! Who reads and writes which object: every address that the linker wrote into code is followed to what takes it.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use wasmparser::{MemArg, Operator, RelocationType};
+
+use super::knowledge::{Knowledge, Symbol};
+use crate::pass::outline::shape::{Given, shape};
+use crate::{Error, FuncId, Module};
+
+/// What is known of how objects are used.
+pub(super) struct Uses {
+    /// Loads and stores of which it is known what they reach.
+    pub accesses: Vec<Access>,
+    /// For each object: whether it is reached in ways that are not followed, is loaded from at an address that is not
+    /// known, and is stored to at one.
+    pub escaped: Vec<bool>,
+    pub loaded: Vec<bool>,
+    pub stored: Vec<bool>,
+}
+
+/// A load or store at a known address within an object.
+pub(super) struct Access {
+    pub function: FuncId,
+    /// The numbers of the operator that gives the address and of the load or store.
+    pub address: usize,
+    pub operator: usize,
+    pub object: usize,
+    pub range: Range<u32>,
+    pub is_store: bool,
+    /// The object whose address it stores.
+    stores: Option<usize>,
+}
+
+/// A value on the stack.
+#[derive(Clone, Copy)]
+struct Value {
+    /// The number of the operator that gives it.
+    operator: usize,
+    number: u32,
+    /// The object whose address it is. Other numbers are added to such.
+    object: Option<usize>,
+}
+
+/// Follows everything.
+pub(super) fn find(module: &Module<'_>, known: &Knowledge<'_>) -> Result<Uses, Error> {
+    let none = || vec![false; known.objects.len()];
+    let mut uses = Uses { accesses: Vec::new(), escaped: none(), loaded: none(), stored: none() };
+    let getters = getters(module, known)?;
+    for (index, object) in known.objects.iter().enumerate() {
+        uses.escaped[index] |= object.known_elsewhere;
+    }
+    for (id, function) in module.functions.iter() {
+        if function.source.defined().is_some() && !getters.contains_key(&id) {
+            let walk = Walk { module, known, getters: &getters, function: id, uses: &mut uses, stack: Vec::new() };
+            walk.run().map_err(|error| error.in_function(id.0))?;
+        }
+    }
+    uses.settle(known);
+    Ok(uses)
+}
+
+impl Uses {
+    /// Whether some of these bytes of an object may be loaded.
+    pub fn may_load(&self, object: usize, range: &Range<u32>) -> bool {
+        self.escaped[object] || self.loaded[object] || self.any(object, range, false)
+    }
+
+    /// Whether some of these bytes of an object may be stored to by what knows its address rightly.
+    pub fn may_store(&self, object: usize, range: &Range<u32>) -> bool {
+        self.escaped[object] || self.is_stored(object, range)
+    }
+
+    /// The same, of code that names the object.
+    pub fn is_stored(&self, object: usize, range: &Range<u32>) -> bool {
+        self.stored[object] || self.any(object, range, true)
+    }
+
+    fn any(&self, object: usize, range: &Range<u32>, is_store: bool) -> bool {
+        // They are sorted by object.
+        let from = self.accesses.partition_point(|access| access.object < object);
+        let of = self.accesses[from..].iter().take_while(|access| access.object == object);
+        of.filter(|access| access.is_store == is_store)
+            .any(|access| access.range.start < range.end && range.start < access.range.end)
+    }
+
+    /// An address that stands in an object escapes where that is loaded.
+    fn settle(&mut self, known: &Knowledge<'_>) {
+        self.accesses.sort_by_key(|access| access.object);
+        let stored = self.accesses.iter().filter_map(|access| Some((access.object, access.range.clone(), access.stores?)));
+        let mut edges: Vec<(usize, Range<u32>, usize)> = stored.collect();
+        for &(at, object) in &known.pointers {
+            let range = at..at.saturating_add(4);
+            match known.object_of(&range) {
+                Some(holder) => edges.push((holder, range, object)),
+                None => self.escaped[object] = true,
+            }
+        }
+        for (at, number) in known.words() {
+            let is_announced = known.pointers.binary_search_by_key(&at, |(at, _)| *at).is_ok();
+            let object = number.checked_add(1).and_then(|end| known.object_of(&(number..end)));
+            if let Some(object) = object.filter(|_| !is_announced) {
+                self.escaped[object] = true;
+            }
+        }
+        loop {
+            let before = edges.len();
+            edges.retain(|(holder, range, object)| {
+                let seen = self.may_load(*holder, range);
+                self.escaped[*object] |= seen;
+                !seen && !self.escaped[*object]
+            });
+            if edges.len() == before {
+                return;
+            }
+        }
+    }
+}
+
+/// Functions that do nothing but give an address, as `__errno_location` does, where all who call them are known.
+fn getters(module: &Module<'_>, known: &Knowledge<'_>) -> Result<HashMap<FuncId, (u32, Option<usize>)>, Error> {
+    let mut found = HashMap::new();
+    for (id, function) in module.functions.iter() {
+        let Some(body) = function.source.defined() else { continue };
+        if module.function_type(id).is_none_or(|ty| !ty.params().is_empty()) {
+            continue;
+        }
+        let mut operators = body.reader().get_operators_reader()?;
+        let at = operators.original_position() + 1;
+        let (first, second) = (operators.read()?, operators.read());
+        let (Operator::I32Const { value }, Ok(Operator::End), true) = (first, second, operators.eof()) else { continue };
+        if let Some(Symbol::Data { object, .. }) = known.code.get(&at).map(|relocation| relocation.symbol) {
+            found.insert(id, (value as u32, object));
+        }
+    }
+    // What can be called without being named may give the address to anybody.
+    let mut named = Vec::new();
+    let mut report = crate::module::Collect(|reference| {
+        if let crate::Reference::Item(crate::Item::Func(id)) = reference {
+            named.push(id);
+        }
+    });
+    for (_, element) in module.elements.iter() {
+        match &element.items {
+            crate::ElementItems::Functions(functions) => {
+                functions.iter().for_each(|&id| (report.0)(crate::Reference::Item(crate::Item::Func(id))));
+            }
+            crate::ElementItems::Expressions(_, list) => list.iter().try_for_each(|item| report.expr(item.reader()))?,
+        }
+    }
+    module.exports.iter().for_each(|export| (report.0)(crate::Reference::Item(export.item)));
+    named.extend(module.start);
+    found.retain(|id, _| !named.contains(id));
+    Ok(found)
+}
+
+struct Walk<'w, 'a> {
+    module: &'w Module<'a>,
+    known: &'w Knowledge<'w>,
+    getters: &'w HashMap<FuncId, (u32, Option<usize>)>,
+    function: FuncId,
+    uses: &'w mut Uses,
+    /// The end of the stack, as far back as it is known.
+    stack: Vec<Option<Value>>,
+}
+
+impl Walk<'_, '_> {
+    fn run(mut self) -> Result<(), Error> {
+        let Some(body) = self.module.functions.get(self.function).and_then(|f| f.source.defined()) else {
+            return Ok(());
+        };
+        let mut operators = body.reader().get_operators_reader()?;
+        let mut number = 0;
+        while !operators.eof() {
+            let at = operators.original_position();
+            let operator = operators.read()?;
+            self.operator(number, &operator, at..operators.original_position());
+            number += 1;
+        }
+        Ok(())
+    }
+
+    fn operator(&mut self, number: usize, operator: &Operator<'_>, bytes: Range<usize>) {
+        let relocation = self.known.code.range(bytes).next().map(|(_, relocation)| *relocation);
+        if relocation.is_none() {
+            self.escapes(unannounced(operator).and_then(|number| self.known.object_of(&(number..number.checked_add(1)?))));
+        }
+        let object = relocation.and_then(|relocation| match relocation.symbol {
+            Symbol::Data { object, .. } => object,
+            _ => None,
+        });
+        match operator {
+            Operator::I32Const { value } => {
+                let is_address = relocation.is_none_or(|relocation| relocation.ty == RelocationType::MemoryAddrSleb);
+                let value = Value { operator: number, number: *value as u32, object };
+                if !is_address {
+                    self.escapes(object);
+                }
+                self.stack.push(is_address.then_some(value));
+                return;
+            }
+            Operator::Call { function_index } => {
+                if let Some(&(number_of, object)) = self.getters.get(&FuncId(*function_index)) {
+                    self.stack.push(Some(Value { operator: number, number: number_of, object }));
+                    return;
+                }
+            }
+            Operator::LocalGet { .. } => return self.stack.push(None),
+            Operator::LocalSet { .. } => return self.take(1),
+            Operator::LocalTee { .. } => {
+                self.take(1);
+                return self.stack.push(None);
+            }
+            Operator::Drop => {
+                self.stack.pop();
+                return;
+            }
+            _ => {}
+        }
+        if let Some(access) = memory_access(operator) {
+            return self.access(number, access, object);
+        }
+        // Whatever else names an object in code, as position-independent code does.
+        self.escapes(object);
+        match shape(self.module, operator) {
+            None => self.take(self.stack.len()),
+            Some(shape) => {
+                self.take(shape.pops);
+                if shape.result != Given::Nothing {
+                    self.stack.push(None);
+                }
+            }
+        }
+    }
+
+    fn access(&mut self, number: usize, access: MemoryAccess, named: Option<usize>) {
+        let value = if access.is_store { self.stack.pop().flatten() } else { None };
+        let address = self.stack.pop().flatten();
+        // Two objects in one sum: neither is followed.
+        let object = match (named, address.and_then(|address| address.object)) {
+            (Some(named), Some(other)) => {
+                self.escapes(Some(named));
+                self.escapes(Some(other));
+                None
+            }
+            (named, other) => named.or(other),
+        };
+        let mut followed = false;
+        if let Some(object) = object {
+            let reached = address.and_then(|address| {
+                let first = u32::try_from(u64::from(address.number) + access.memory.offset).ok()?;
+                let range = first..first.checked_add(access.bytes)?;
+                let there = self.known.object_of(&range);
+                if there != Some(object) {
+                    self.escapes(there);
+                }
+                (there == Some(object)).then_some((address.operator, range))
+            });
+            match reached {
+                Some((address, range)) => {
+                    followed = true;
+                    let stores = value.and_then(|value| value.object);
+                    let (function, is_store) = (self.function, access.is_store);
+                    let operator = number;
+                    self.uses.accesses.push(Access { function, address, operator, object, range, is_store, stores });
+                }
+                None if access.is_store => self.uses.stored[object] = true,
+                None => self.uses.loaded[object] = true,
+            }
+        }
+        if !followed {
+            self.escapes(value.and_then(|value| value.object));
+        }
+        if !access.is_store {
+            self.stack.push(None);
+        }
+    }
+
+    /// Values go where they are not followed.
+    fn take(&mut self, count: usize) {
+        let rest = self.stack.len().saturating_sub(count);
+        for value in self.stack.split_off(rest).into_iter().flatten() {
+            self.escapes(value.object);
+        }
+    }
+
+    fn escapes(&mut self, object: Option<usize>) {
+        if let Some(object) = object {
+            self.uses.escaped[object] = true;
+        }
+    }
+}
+
+/// A load or a store of numbers.
+struct MemoryAccess {
+    memory: MemArg,
+    bytes: u32,
+    is_store: bool,
+}
+
+fn memory_access(operator: &Operator<'_>) -> Option<MemoryAccess> {
+    use Operator::*;
+    let (memory, bytes, is_store) = match operator {
+        I32Load8S { memarg } | I32Load8U { memarg } | I64Load8S { memarg } | I64Load8U { memarg } => (memarg, 1, false),
+        I32Load16S { memarg } | I32Load16U { memarg } | I64Load16S { memarg } | I64Load16U { memarg } => {
+            (memarg, 2, false)
+        }
+        I32Load { memarg } | F32Load { memarg } | I64Load32S { memarg } | I64Load32U { memarg } => (memarg, 4, false),
+        I64Load { memarg } | F64Load { memarg } => (memarg, 8, false),
+        I32Store8 { memarg } | I64Store8 { memarg } => (memarg, 1, true),
+        I32Store16 { memarg } | I64Store16 { memarg } => (memarg, 2, true),
+        I32Store { memarg } | F32Store { memarg } | I64Store32 { memarg } => (memarg, 4, true),
+        I64Store { memarg } | F64Store { memarg } => (memarg, 8, true),
+        _ => return None,
+    };
+    (memory.memory == 0).then_some(MemoryAccess { memory: *memory, bytes, is_store })
+}
+
+/// A number in code that is no address, as the linker says. Where it looks like one all the same, it is taken for one.
+fn unannounced(operator: &Operator<'_>) -> Option<u32> {
+    match operator {
+        Operator::I32Const { value } => Some(*value as u32),
+        Operator::I64Const { value } => u32::try_from(*value).ok(),
+        _ => u32::try_from(memory_access(operator)?.memory.offset).ok(),
+    }
+}

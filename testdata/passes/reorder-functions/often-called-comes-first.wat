@@ -1,0 +1,28 @@
+;;! passes: reorder-functions
+;;! fires: yes
+;;! call: sum(i32:3)
+;;! call: through(i32:0)
+;;! call: through(i32:1)
+(module
+  (import "host" "f" (func (param i32) (result i32)))
+  (type $t (func (param i32) (result i32)))
+  (table 2 funcref)
+  (elem (i32.const 0) $twice $often)
+  (global funcref (ref.func $often))
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func) (func)
+  ;; Named once each: by the table, and by an export.
+  (func $twice (type $t) (i32.mul (local.get 0) (i32.const 2)))
+  (func $often (type $t) (i32.add (local.get 0) (i32.const 1)))
+  (func (export "sum") (type $t)
+    (call $often (call $often (call $often (call $twice (local.get 0))))))
+  (func (export "through") (type $t)
+    (call_indirect (type $t) (i32.const 5) (local.get 0))))
