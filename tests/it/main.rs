@@ -11,6 +11,7 @@ mod compilers;
 mod determinism;
 mod exceptions;
 mod hardened;
+mod link_information;
 mod lists;
 mod malloc;
 mod oracle;

@@ -113,9 +113,19 @@ pub fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
 /// Every level of the pipeline, and -O2 without Binaryen.
 fn levels() -> Vec<(String, Vec<Stage>)> {
     let of = |level, binaryen: Tool| {
-        let (debug, origin) = (Debug::None, Origin::Finished);
-        let measure = Measure::Raw;
-        stages(&Options { level, debug, hardening: None, preinit: None, measure, binaryen, origin, verify_each: true })
+        let (debug, origin, measure) = (Debug::None, Origin::Finished, Measure::Raw);
+        let link_information = false;
+        stages(&Options {
+            level,
+            debug,
+            hardening: None,
+            preinit: None,
+            measure,
+            binaryen,
+            origin,
+            link_information,
+            verify_each: true,
+        })
     };
     let levels = [Level::O0, Level::O1, Level::O2, Level::O3, Level::O4, Level::Os, Level::Oz];
     let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin())));
@@ -134,7 +144,7 @@ fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<
             batch = match stage {
                 Stage::Passes(steps) => batch.iter().map(|module| run_passes(module, steps)).collect(),
                 Stage::Binaryen(level, _) => run_binaryen(batch, *level, &kept),
-                Stage::Harden(..) | Stage::Snapshot(..) => unreachable!("they are tested by themselves"),
+                Stage::Harden(..) | Stage::LinkInformation(_) | Stage::Snapshot(..) => unreachable!("they are tested by themselves"),
             };
         }
         batch

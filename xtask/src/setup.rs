@@ -19,6 +19,8 @@ const NEEDED: &[Program] = &[
     Program { name: "ninja", package: "ninja-build" },
     Program { name: "meson", package: "meson" },
     Program { name: "tclsh", package: "tcl" },
+    Program { name: "csmith", package: "csmith" },
+    Program { name: "/usr/include/csmith/csmith.h", package: "libcsmith-dev" },
 ];
 
 /// emcc, for the tests of `--compiler=emcc` and for comparison.

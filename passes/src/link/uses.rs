@@ -57,6 +57,12 @@ pub(super) fn find(module: &Module<'_>, known: &Knowledge<'_>) -> Result<Uses, E
             walk.run().map_err(|error| error.in_function(id.0))?;
         }
     }
+    for (_, global) in module.globals.iter() {
+        let number = global.source.defined().and_then(|init| u32::try_from(init.integer()?).ok());
+        if let Some(object) = number.and_then(|number| known.object_of(&(number..number.checked_add(1)?))) {
+            uses.escaped[object] = true;
+        }
+    }
     uses.settle(known);
     Ok(uses)
 }

@@ -1,0 +1,301 @@
+//! What the linker knew, used: objects that nothing writes or reads are found, and no others. Nothing that is wrong is
+//! believed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use wbuild::oracle::Random;
+use wbuild::toolchain::{self, Request, Toolchain};
+
+use crate::rust::{output, text};
+
+/// `part.c` and `main.c`, of which `main` calls `sched_yield` where COND holds, which it never does.
+struct Case {
+    name: &'static str,
+    part: &'static str,
+    main: &'static str,
+    words: &'static [&'static str],
+}
+
+const fn case(name: &'static str, part: &'static str, main: &'static str) -> Case {
+    Case { name, part, main, words: &[] }
+}
+
+/// Here the linker knows that the condition never holds.
+const NEVER: &[Case] = &[
+    case("nothing writes it", "int x;", "extern int x; MAIN(x)"),
+    case("it is constant", "extern const int x[3]; const int x[3] = {0};", "extern const int x[3]; MAIN(x[1])"),
+    case(
+        "it is constant, and its address goes elsewhere",
+        "extern const int x[3]; const int x[3] = {0}; int sum(const int *p) { return p[0] + p[2]; }",
+        "extern const int x[3]; int sum(const int *); MAIN((sum(x), x[1]))",
+    ),
+    case("a function gives its address", "static int x; int *at(void) { return &x; }", "int *at(void); MAIN(*at())"),
+    case(
+        "what stands beside it is written",
+        "struct s { int a, b; } s; void set(int n) { s.a = n; }",
+        "extern struct s { int a, b; } s; void set(int); MAIN((set(n), s.b))",
+    ),
+    case("a pointer to it is never read", "int x; int *p = &x;", "extern int x; MAIN(x)"),
+    case(
+        "its address is stored where nobody reads",
+        "int x; int *p; void keep(void) { p = &x; }",
+        "extern int x; void keep(void); MAIN((keep(), x))",
+    ),
+];
+
+/// Here it may hold, as far as the linker knows.
+const PERHAPS: &[Case] = &[
+    case("it is written", "int x; void set(int n) { x = n - 1; }", "extern int x; void set(int); MAIN((set(n), x))"),
+    case(
+        "it is written by its address",
+        "int x; void set(int *p) { *p = 0; }",
+        "extern int x; void set(int *); MAIN((set(&x), x))",
+    ),
+    case(
+        "a table has its address",
+        "int x; int *t[2] = {&x, &x}; void set(int n) { *t[n - 1] = 0; }",
+        "extern int x; void set(int); MAIN((set(n), x))",
+    ),
+    case(
+        "an element is written",
+        "int x[4]; void set(int n) { x[n] = 0; }",
+        "extern int x[4]; void set(int); MAIN((set(n), x[2]))",
+    ),
+    case(
+        "one byte of it is written",
+        "int x; void set(int n) { ((char *)&x)[1] = n - 1; }",
+        "extern int x; void set(int); MAIN((set(n), x))",
+    ),
+    case(
+        "libc fills it",
+        "#include <string.h>\nint x[9]; void set(int n) { memset(x, n - 1, sizeof x * n); }",
+        "extern int x[9]; void set(int); MAIN((set(n), x[3]))",
+    ),
+    case(
+        "the host fills it",
+        "#include <time.h>\nstruct timespec x; void set(void) { clock_gettime(CLOCK_REALTIME, &x); x.tv_nsec = -1; }",
+        "#include <time.h>\nextern struct timespec x; void set(void); MAIN((set(), x.tv_sec == 1))",
+    ),
+    case(
+        "its address is kept and used later",
+        "int x; int *p; void keep(void) { p = &x; } void set(int n) { *p = n - 1; }",
+        "extern int x; void keep(void); void set(int); MAIN((keep(), set(n), x))",
+    ),
+    case(
+        "another name of it is written",
+        "int x; extern int y __attribute__((alias(\"x\"))); void set(int n) { y = n - 1; }",
+        "extern int x; void set(int); MAIN((set(n), x))",
+    ),
+    case(
+        "its section is walked",
+        "__attribute__((section(\"things\"), used)) int x; __attribute__((section(\"things\"), used)) int z = 0;\n\
+         extern int __start_things, __stop_things;\n\
+         void set(int n) { for (int *p = &__start_things; p < &__stop_things; p++) *p = n - 1; }",
+        "extern int x; void set(int); MAIN((set(n), x))",
+    ),
+    Case {
+        name: "the host is told where it is",
+        part: "int x;",
+        main: "extern int x; MAIN(x)",
+        words: &["-Wl,--export=x"],
+    },
+];
+
+const MAIN: &str = "#include <sched.h>\n#include <stdio.h>\n\
+    #define MAIN(COND) int main(int n, char **v) { if (COND) { sched_yield(); puts(\"never\"); } puts(\"done\"); }\n";
+
+/// Builds a case at a level, and gives the module.
+fn build(folder: &Path, case: &Case, level: &str) -> Vec<u8> {
+    std::fs::write(folder.join("part.c"), case.part).unwrap();
+    std::fs::write(folder.join("main.c"), format!("{MAIN}{}", case.main)).unwrap();
+    let words = ["part.c", "main.c", level, "--lto=off", "-o", "out.wasm", "--json", "out.json"];
+    let built = output(folder, &[&words, case.words].concat());
+    assert!(built.status.success(), "{}: {}", case.name, text(&built));
+    let ran = output(folder, &["run", "out.wasm"]);
+    assert_eq!(text(&ran), "done\n", "{} at {level}", case.name);
+    std::fs::read(folder.join("out.wasm")).unwrap()
+}
+
+fn yields(module: &[u8]) -> bool {
+    module.windows(11).any(|bytes| bytes == b"sched_yield")
+}
+
+#[test]
+fn what_hangs_on_objects_that_nothing_writes_goes_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    for (cases, stays) in [(NEVER, false), (PERHAPS, true)] {
+        for case in cases {
+            assert!(yields(&build(folder.path(), case, "-O2")), "{}: clang knows it alone", case.name);
+            for level in ["-Os", "-Oz"] {
+                assert_eq!(yields(&build(folder.path(), case, level)), stays, "{} at {level}", case.name);
+            }
+        }
+    }
+}
+
+/// How many loads became constants, and how many stores went, as the report says.
+fn counts(folder: &Path) -> (usize, usize) {
+    let report = std::fs::read_to_string(folder.join("out.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let stages = report["stages"].as_array().unwrap();
+    let stage = stages.iter().find(|stage| stage["name"] == "link-information").unwrap();
+    let note = stage["note"].as_str().unwrap();
+    let mut numbers = note.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
+    (numbers.next().unwrap_or_else(|| panic!("{note}")), numbers.next().unwrap())
+}
+
+#[test]
+fn stores_that_nobody_reads_go_and_those_that_somebody_may_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores = |part: &'static str, main: &'static str| {
+        build(folder.path(), &case(part, part, main), "-Oz");
+        counts(folder.path()).1
+    };
+    let call = "extern int r; void set(int); MAIN((set(n), r == 7))";
+    let none = stores("int r = 1; void set(int n) { r = n; }", call);
+    let never_read = "int r = 1; long long w[3]; void set(int n) { r = n; w[1] = n; w[2] = n; }";
+    assert_eq!(stores(never_read, call), none + 2);
+    // Read as a part of a larger load, by an index, by a pointer.
+    let whole = "int r = 1; union { char c[8]; long long l; } w; void set(int n) { w.c[3] = 5; r = n + (w.l == 9); }";
+    assert_eq!(stores(whole, call), none);
+    let indexed = "int r = 1; int w[4]; void set(int n) { w[1] = n; w[2] = n; r = w[n + 1] == 3 ? 7 : n; }";
+    assert_eq!(stores(indexed, call), none);
+    let pointer = "#include <string.h>\nint r = 1; int w[4]; void set(int n) { w[1] = n; r = n + (memchr(w, 9, n) != 0); }";
+    assert_eq!(stores(pointer, call), none);
+}
+
+#[test]
+fn constants_of_every_width_are_what_stood_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let part = "#include <stdint.h>\n\
+        int8_t a[] = {-1, 127}; uint8_t b = 255; int16_t c = -2; uint16_t d = 65535; int32_t e = -3; uint32_t f = 4000000000u;\n\
+        int64_t g = -5000000000; uint64_t h = 18446744073709551615u; float i = -1.5f; double j = 1e300;\n\
+        uint64_t k = 0x7ff4000000000001; int z;\n";
+    let main = "#include <stdint.h>\n#include <string.h>\n\
+        extern int8_t a[]; extern uint8_t b; extern int16_t c; extern uint16_t d; extern int32_t e; extern uint32_t f;\n\
+        extern int64_t g; extern uint64_t h; extern float i; extern double j; extern double k; extern int z;\n\
+        static uint64_t bits(double d) { uint64_t u; memcpy(&u, &d, 8); return u; }\n\
+        int main(void) { printf(\"%d %d %u %d %u %d %u %lld %llu %g %g %llx %d\\n\", a[0], a[1], b, c, d, e, f, (long long)g,\n\
+            (unsigned long long)h, i, j, (unsigned long long)bits(k), z); int64_t wide = a[0]; uint64_t much = d;\n\
+            printf(\"%lld %llu %lld\\n\", (long long)wide, (unsigned long long)much, (long long)(int64_t)e); }\n";
+    std::fs::write(folder.path().join("part.c"), part).unwrap();
+    std::fs::write(folder.path().join("main.c"), format!("#include <stdio.h>\n{main}")).unwrap();
+    let says = |level: &str| {
+        let words = ["part.c", "main.c", level, "--lto=off", "--no-deterministic", "-o", "out.wasm", "--json", "out.json"];
+        let built = output(folder.path(), &words);
+        assert!(built.status.success(), "{}", text(&built));
+        text(&output(folder.path(), &["run", "out.wasm"]))
+    };
+    let expected = "-1 127 255 -2 65535 -3 4000000000 -5000000000 18446744073709551615 -1.5 1e+300 7ff4000000000001 0\n\
+                    -1 65535 -3\n";
+    assert_eq!(says("-O2"), expected);
+    assert_eq!(says("-Oz"), expected);
+    assert!(counts(folder.path()).0 >= 13, "{:?}", counts(folder.path()));
+}
+
+#[test]
+fn random_programs_of_csmith_s_compute_what_they_compute_unoptimized() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let (mut ran, mut loads) = (0, 0);
+    for seed in 1..=16 {
+        let random = Command::new("csmith")
+            .args(["--seed", &seed.to_string(), "--max-funcs", "6", "--no-packed-struct", "--no-bitfields"])
+            .current_dir(at)
+            .output()
+            .expect("csmith (apt-get install csmith)");
+        // Variables that others may see: clang alone cannot know who writes them.
+        let is_variable = |line: &str| line.find(['=', ';']).is_some_and(|end| !line[..end].contains('('));
+        let source: String = String::from_utf8(random.stdout)
+            .unwrap()
+            .lines()
+            .map(|line| match line.strip_prefix("static ").filter(|rest| is_variable(rest)) {
+                Some(rest) => format!("{rest}\n"),
+                None => format!("{line}\n"),
+            })
+            .collect();
+        std::fs::write(at.join("random.c"), source).unwrap();
+        let run = |words: &[&str]| {
+            let fixed = ["random.c", "-w", "-I/usr/include/csmith", "-o", "out.wasm", "--json", "out.json"];
+            let built = output(at, &[&fixed, words].concat());
+            assert!(built.status.success(), "seed {seed} {words:?}: {}", text(&built));
+            let ran = output(at, &["run", "--timeout", "10s", "out.wasm"]);
+            ran.status.success().then(|| text(&ran))
+        };
+        // Some never end.
+        let Some(expected) = run(&["-O0"]) else { continue };
+        assert_eq!(run(&["-Oz", "--lto=off"]).as_ref(), Some(&expected), "seed {seed}");
+        loads += counts(at).0;
+        assert_eq!(run(&["-Oz"]).as_ref(), Some(&expected), "seed {seed}");
+        ran += 1;
+    }
+    assert!(ran >= 10 && loads >= 500, "{ran} programs with {loads} loads");
+}
+
+/// A program linked by hand with `--emit-relocs`.
+fn with_relocations(folder: &Path) -> Vec<u8> {
+    let toolchain = toolchain::find(&Request::default(), &wbuild_targets::TARGETS[0]).unwrap();
+    let source = "#include <stdio.h>\nint verbose, seen; int *p = &seen; static int t[3] = {5, 6, 7};\n\
+        int main(int n, char **v) { seen = n; t[n] = 8; if (verbose) puts(v[0]); printf(\"%d %d %d\\n\", *p, t[1], t[2]); }\n";
+    std::fs::write(folder.join("a.c"), source).unwrap();
+    let built = output(folder, &["cc", "-c", "a.c", "-Oz", "-o", "a.o"]);
+    assert!(built.status.success(), "{}", text(&built));
+    let mut link = Toolchain::command(&toolchain.wasm_ld);
+    link.args(["--emit-relocs", "--stack-first"]).args(toolchain.library_dirs.iter().map(|dir| format!("-L{}", dir.display())));
+    link.args(&toolchain.crt_command).arg(folder.join("a.o")).arg("-lc").args(&toolchain.builtins);
+    let module: PathBuf = folder.join("a.wasm");
+    let linked = link.arg("-o").arg(&module).run(wbuild::process::Limits::default()).unwrap();
+    assert!(linked.status.success(), "{}", linked.stderr);
+    std::fs::read(module).unwrap()
+}
+
+#[test]
+fn link_information_that_lies_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = with_relocations(folder.path());
+    let honest = wbuild_passes::link::settle(&module).unwrap();
+    assert!(honest.doubt.is_none() && honest.loads > 3 && honest.stores > 3, "{:?} {honest:?}", honest.doubt);
+    let prints = |module: &[u8]| {
+        std::fs::write(folder.path().join("b.wasm"), module).unwrap();
+        text(&output(folder.path(), &["run", "b.wasm"]))
+    };
+    assert_eq!(prints(&honest.module), "1 8 7\n");
+    // Where the sections begin whose bytes are changed: relocations of code and data, and symbols.
+    let ranges: Vec<std::ops::Range<usize>> = wasmparser::Parser::new(0)
+        .parse_all(&module)
+        .filter_map(|payload| match payload.unwrap() {
+            wasmparser::Payload::CustomSection(section)
+                if section.name() == "linking" || section.name().starts_with("reloc.") =>
+            {
+                Some(section.data_offset()..section.range().end)
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(ranges.len(), 3);
+    let mut numbers = Random::new("lies", 1);
+    let (mut doubted, mut others) = (0, std::collections::BTreeSet::new());
+    for round in 0..4000 {
+        let mut lie = module.clone();
+        let range = &ranges[round % 3];
+        for _ in 0..1 + numbers.next() % 2 {
+            let at = range.start + numbers.next() as usize % range.len();
+            lie[at] = match numbers.next() % 3 {
+                0 => numbers.next() as u8,
+                1 => lie[at].wrapping_add(1),
+                _ => lie[at] ^ 1 << (numbers.next() % 8),
+            };
+        }
+        let Ok(settled) = wbuild_passes::link::settle(&lie) else { continue };
+        doubted += usize::from(settled.doubt.is_some());
+        if settled.module != honest.module {
+            others.insert(settled.module);
+        }
+    }
+    assert!(doubted > 1000, "{doubted}");
+    assert!(others.len() > 5, "{}", others.len());
+    for other in others {
+        assert_eq!(prints(&other), "1 8 7\n");
+    }
+}
