@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use wbuild_passes::segments::Measure;
+
 use crate::cache::{self, Cache, Made};
 use crate::config::{Config, Crate, Entry, Malloc, Program, Source, Work};
 use crate::error::{Error, Result};
@@ -16,7 +18,7 @@ use crate::source::Language;
 use crate::toolchain::{self, Places, Toolchain, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{
-    exec, exports, inputs, launcher, link, output, pipeline, project, reproducible, rust, standalone, wasm, wat,
+    compressed, exec, exports, inputs, launcher, link, output, pipeline, project, reproducible, rust, standalone, wasm, wat,
 };
 
 /// Builds. `stdin` is what standard input held, where it is an input; `words` are the command line, for a second build
@@ -72,7 +74,7 @@ pub fn run(config: &Config, words: &[OsString], stdin: Vec<u8>, ui: &Ui) -> Resu
         cache.trouble().iter().for_each(|why| ui.verbose(format!("cache: {why}")));
     }
     match &config.json {
-        Some(path) => report.write(path),
+        Some(path) => report.write(path, &module),
         None => Ok(()),
     }
 }
@@ -124,7 +126,7 @@ fn program_module(
     let build = exec::Build { cache, ui, scratch: scratch.path() };
     exec::compile(&plan.variants, stdin, &build, &mut branch)?;
     exec::lists(&plan)?;
-    let module = smallest(&plan, &mut branch, |variant, branch| {
+    let module = smallest(&plan, config.measure, &mut branch, |variant, branch| {
         let linked = linked(config, program, variant, &build, branch)?;
         finish(config, &plan, linked, cache, ui, branch)
     })?;
@@ -189,7 +191,7 @@ fn crate_module(
     let scratch = Scratch::new()?;
     let plan = plan(scratch.path())?;
     exec::prepare(&scratch, &plan.variants)?;
-    let module = smallest(&plan, report, |variant, branch| {
+    let module = smallest(&plan, config.measure, report, |variant, branch| {
         let linked = match (&chosen, &krate.source) {
             (Some(chosen), _) => exec::cargo(variant, chosen, ui, branch)?,
             (None, Source::File { path, .. } | Source::Project { manifest: path, .. }) => {
@@ -201,9 +203,10 @@ fn crate_module(
     Ok(Some((module, config.output.clone())))
 }
 
-/// Makes every variant of the plan, and keeps the smallest module.
+/// Makes every variant of the plan, and keeps the module that is smallest.
 fn smallest(
     plan: &Plan,
+    measure: Measure,
     report: &mut Report,
     make: impl Fn(&Variant, &mut Report) -> Result<Vec<u8>> + Sync,
 ) -> Result<Vec<u8>> {
@@ -211,15 +214,16 @@ fn smallest(
         let mut branch = report.branch();
         make(variant, &mut branch).map(|module| (module, branch))
     });
-    let mut best: Option<(Vec<u8>, &'static str)> = None;
+    let mut best: Option<(usize, Vec<u8>, &'static str)> = None;
     for (variant, result) in plan.variants.iter().zip(built) {
         let (module, branch) = result?;
         report.take(branch, variant.name);
-        if best.as_ref().is_none_or(|(smallest, _)| module.len() < smallest.len()) {
-            best = Some((module, variant.name));
+        let size = compressed::size(&module, measure);
+        if best.as_ref().is_none_or(|(smallest, ..)| size < *smallest) {
+            best = Some((size, module, variant.name));
         }
     }
-    let (module, name) = best.ok_or_else(|| Error::internal("the plan has no link"))?;
+    let (_, module, name) = best.ok_or_else(|| Error::internal("the plan has no link"))?;
     if plan.variants.len() > 1 {
         report.kept(name);
     }

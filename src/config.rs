@@ -110,6 +110,8 @@ pub struct Config {
     /// The most bytes that the module may have.
     pub size_limit: Option<u64>,
     pub binaryen: binaryen::Tool,
+    /// Whether the linker is asked for symbols and relocations, where it can be. It takes a parse, so where size counts.
+    pub link_information: bool,
     /// `None` under --no-deterministic.
     pub hardening: Option<Hardening>,
     /// What is initialized while building, if anything.
@@ -282,12 +284,18 @@ impl Malloc {
 }
 
 impl Config {
-    /// Whether the linker is asked for symbols and relocations. It takes a parse, so where size counts.
+    /// Whether the linker is asked for symbols and relocations.
     pub fn link_information(&self) -> bool {
-        let Work::Program(program) = &self.work else { return false };
         // wasm-ld writes wrong offsets then, and says nothing.
-        let compresses = |item: &Item| matches!(item, Item::Linker(words) if words.iter().any(|word| word == "--compress-relocations"));
-        self.level.for_size() && self.debug != Debug::Full && !program.items.iter().any(compresses)
+        let compresses = |words: &[OsString]| words.iter().any(|word| word == "--compress-relocations");
+        let linked = match &self.work {
+            Work::Program(program) => {
+                !program.items.iter().any(|item| matches!(item, Item::Linker(words) if compresses(words)))
+            }
+            Work::Crate(krate) => !compresses(&krate.link_args),
+            Work::Module(..) => false,
+        };
+        linked && self.link_information
     }
 
     /// The inputs that are files of the user's, in order.

@@ -137,7 +137,7 @@ pub fn harden_command(args: &Harden, ui: &Ui) -> Result<()> {
     output::write(&args.output, &hardened.0.module)?;
     report.finish(&args.output, &hardened.0.module);
     match &args.json {
-        Some(path) => report.write(path),
+        Some(path) => report.write(path, &hardened.0.module),
         None => Ok(()),
     }
 }

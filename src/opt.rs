@@ -13,11 +13,11 @@ use crate::pipeline::{self, Options, Origin};
 use crate::report::{Report, Timing};
 use crate::toolchain::Places;
 use crate::ui::{Ui, Verbosity};
-use crate::{output, settings, wasm, wat};
+use crate::{compressed, output, settings, wasm, wat};
 
 /// Optimize a finished module
 ///
-/// Exports and imports stay as they are, and the output is never larger than the input. Nothing is
+/// Exports and imports stay as they are, and the output is never larger than the input, by what `--optimize-for` says. Nothing is
 /// hardened: wbuild harden does that.
 #[derive(Debug, clap::Args)]
 #[command(override_usage = "wbuild opt [OPTIONS] IN -o OUT\n       wbuild opt --list-passes")]
@@ -118,7 +118,8 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
             let stages = pipeline::stages(&options);
             let after = pipeline::cached(&name, before.clone(), &stages, &options, &cache, ui, &mut report)?;
             // Each stage keeps this by itself; a promise is worth a second look.
-            if after.len() <= before.len() { after } else { before }
+            let size = |module: &[u8]| compressed::size(module, options.measure);
+            if size(&after) <= size(&before) { after } else { before }
         }
     };
     ui.clear();
@@ -126,7 +127,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
     report.finish(target, &after);
     report.lines().iter().for_each(|line| ui.verbose(line));
     match &args.json {
-        Some(path) => report.write(path),
+        Some(path) => report.write(path, &after),
         None => Ok(()),
     }
 }

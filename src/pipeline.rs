@@ -8,9 +8,11 @@ use wbuild_passes::segments::Measure;
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Outcome};
 use crate::cache::{self, Cache, Made};
+use crate::compressed;
 use crate::config::{Config, Debug, Level, Work};
 use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
+use crate::exec;
 use crate::preinit;
 use crate::report::{Report, Timing};
 use crate::ui::Ui;
@@ -53,6 +55,8 @@ pub enum Stage {
     Binaryen(binaryen::Level, Reason),
     /// What the linker knew is used, and taken out.
     LinkInformation(Reason),
+    /// Functions and locals are ordered in several ways, and the one stays that gzip makes smallest.
+    Orders(Reason),
     /// Initialization is run, and the module written as it was then.
     Snapshot(Box<preinit::Options>, Reason),
     /// Hardening and its proof. What it adds is no reason to leave it out.
@@ -73,6 +77,7 @@ impl Stage {
             Stage::Binaryen(level, _) => format!("binaryen {}", level.flag()),
             Stage::Harden(..) => "harden".to_string(),
             Stage::LinkInformation(_) => "link-information".to_string(),
+            Stage::Orders(_) => "orders".to_string(),
             Stage::Snapshot(..) => "snapshot".to_string(),
         }
     }
@@ -84,6 +89,7 @@ impl Stage {
             Stage::Binaryen(_, reason)
             | Stage::Harden(_, reason)
             | Stage::LinkInformation(reason)
+            | Stage::Orders(reason)
             | Stage::Snapshot(_, reason) => vec![(self.name(), reason)],
         }
     }
@@ -169,8 +175,11 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let snapshot = options.preinit.clone().map(|options| Stage::Snapshot(Box::new(options), why));
     let why = "the linker says which objects nothing writes or reads; first, since it is true of its own module only";
     let information = options.link_information.then_some(Stage::LinkInformation(why));
+    let why = "what is alike near each other, and numbered alike; last, as it looks at the bytes that there will be";
+    let dense = options.measure == Measure::Compressed && options.level.for_size();
+    let orders = dense.then_some(Stage::Orders(why));
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
-    let stages = [information, passes(first), snapshot, binaryen, passes(second), harden, passes(last)];
+    let stages = [information, passes(first), snapshot, binaryen, passes(second), harden, passes(last), orders];
     stages.into_iter().flatten().collect()
 }
 
@@ -233,7 +242,10 @@ pub fn run(
         ui.note(format!(
             "{what} is left as it was linked, for wasm-bindgen; then wbuild opt and wbuild harden --js-boundary"
         ));
-        return Ok(module);
+        return match options.link_information {
+            true => passes::link::without(&module).map_err(|error| explain(error, what)),
+            false => Ok(module),
+        };
     }
     let had_dwarf = options.debug == Debug::Full && has_dwarf(&module);
     for stage in stages {
@@ -256,6 +268,10 @@ pub fn run(
                     None => format!("{} loads are constants, {} stores went", settled.loads, settled.stores),
                 });
                 module = settled.module;
+            }
+            Stage::Orders(_) => {
+                let (smallest, kept) = densest(what, &module, options.verify_each)?;
+                (module, note) = (smallest, Some(kept));
             }
             Stage::Snapshot(preinit, _) => {
                 let snapshot = preinit::run(what, &module, preinit, ui)?;
@@ -281,6 +297,28 @@ pub fn run(
         );
     }
     Ok(module)
+}
+
+/// The module in the order that gzip makes smallest, and how it did.
+fn densest(what: &str, module: &[u8], verify_each: bool) -> Result<(Vec<u8>, String)> {
+    const ORDERS: [&[&str]; 3] = [
+        &["reorder-locals"],
+        &["reorder-functions-for-compression"],
+        &["reorder-locals", "reorder-functions-for-compression"],
+    ];
+    let before = compressed::gzip(module);
+    let ordered = exec::parallel(&ORDERS, |names| -> Result<_> {
+        let module = run_passes(what, module, names, verify_each)?;
+        Ok((compressed::gzip(&module), module, names.join(", ")))
+    });
+    let mut best = (before, module.to_vec(), "as it was".to_string());
+    for candidate in ordered {
+        let candidate = candidate?;
+        if candidate.0 < best.0 {
+            best = candidate;
+        }
+    }
+    Ok((best.1, format!("{}; by gzip {before} -> {} bytes", best.2, best.0)))
 }
 
 /// Runs passes by name over a module, in one reading of it.

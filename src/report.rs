@@ -6,6 +6,7 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::compressed;
 use crate::error::{Error, Result};
 use crate::output;
 use crate::toolchain::Tool;
@@ -18,6 +19,9 @@ pub struct Report {
     level: String,
     output: PathBuf,
     size: usize,
+    /// The same compressed, by [`compressed::gzip`] and [`compressed::brotli`].
+    gzip: usize,
+    brotli: usize,
     sha256: String,
     /// Of linkings that were tried, the one that was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,6 +88,8 @@ impl Report {
             level: level.to_string(),
             output: PathBuf::new(),
             size: 0,
+            gzip: 0,
+            brotli: 0,
             sha256: String::new(),
             kept: None,
             hardened: false,
@@ -200,8 +206,9 @@ impl Report {
         lines
     }
 
-    /// Writes the report as JSON.
-    pub fn write(&self, path: &Path) -> Result<()> {
+    /// Writes the report on this module as JSON.
+    pub fn write(&mut self, path: &Path, module: &[u8]) -> Result<()> {
+        (self.gzip, self.brotli) = (compressed::gzip(module), compressed::brotli(module));
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| Error::internal("cannot write the report as JSON").cause(e))?;
         output::write(path, (text + "\n").as_bytes())

@@ -61,10 +61,23 @@ pub fn settle(bytes: &[u8]) -> Result<Settled, Error> {
             let uses = uses::find(module, &known)?;
             (loads, stores) = apply(module, &known, &uses)?;
         }
-        module.customs.retain(|custom| custom.name != "linking" && !custom.name.starts_with("reloc."));
+        remove(module);
         Ok(())
     })?;
     Ok(Settled { module, loads, stores, doubt })
+}
+
+/// Takes the link information out of a module, unused.
+pub fn without(bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    crate::validate(bytes)?;
+    crate::run::rewrite(bytes, "link-information", |module| {
+        remove(module);
+        Ok(())
+    })
+}
+
+fn remove(module: &mut Module<'_>) {
+    module.customs.retain(|custom| custom.name != "linking" && !custom.name.starts_with("reloc."));
 }
 
 /// What becomes of an operator.

@@ -76,6 +76,7 @@ pub(super) struct Draft {
     standalone: bool,
     size_limit: Option<u64>,
     no_deterministic: bool,
+    no_link_information: bool,
     /// The last `--preinit`, by its value.
     preinit: Option<String>,
     /// The words about initialization, of which the first is named where there is none.
@@ -253,6 +254,7 @@ impl Draft {
             Own::MaxMemory => self.maximum = Some(settings::size(&value)?),
             Own::NoDefaultLibs => self.no_default_libs = true,
             Own::NoDeterministic => self.no_deterministic = true,
+            Own::NoLinkInformation => self.no_link_information = true,
             Own::JsBoundary => self.js_boundary = true,
             Own::NoEntry => self.no_entry = true,
             Own::NoStartFiles => self.no_start_files = true,
@@ -354,6 +356,7 @@ impl Draft {
             binaryen: self.binaryen,
             preinit,
             measure,
+            link_information: !self.no_link_information && self.level.for_size() && debug != Debug::Full,
             hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
             cache: self.cache,

@@ -230,7 +230,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
     output::write(&args.output, &after)?;
     report.finish(&args.output, &after);
     match &args.json {
-        Some(path) => report.write(path),
+        Some(path) => report.write(path, &after),
         None => Ok(()),
     }
 }

@@ -21,7 +21,7 @@ const BATCH: u64 = 50;
 /// How many rounds of loops and calls a module has before it traps.
 const STEPS: u32 = 300;
 /// The passes that keep the interface, so that before and after can be compared.
-const PASSES: [&str; 13] = [
+const PASSES: [&str; 15] = [
     "remove-unused-module-elements",
     "trim-data",
     "pack-data",
@@ -30,6 +30,8 @@ const PASSES: [&str; 13] = [
     "outline",
     "pool-constants",
     "reorder-functions",
+    "reorder-functions-for-compression",
+    "reorder-locals",
     "shortest-encodings",
     "strip-debug",
     "strip-producers",

@@ -153,7 +153,8 @@ impl Bench<'_> {
         })
     }
 
-    /// Both sides' of one program: the linked module is what comes of our build with nothing that makes it smaller raw.
+    /// Both sides' of one program: the linked module is what comes of our build with nothing in it that
+    /// the linker knew or that makes it smaller raw.
     fn build(&self, name: &str, source: impl Fn(&mut Command)) -> Result<Sizes> {
         let build = |suffix: &str, more: &[&str]| -> Result<PathBuf> {
             let out = self.folder.join(format!("{name}.{suffix}.wasm"));
@@ -161,7 +162,7 @@ impl Bench<'_> {
             source(command.args(["-Oz", "--no-deterministic"]).args(more));
             shell::output(command.arg("-o").arg(&out)).map(|_| out)
         };
-        let linked = build("linked", &["--binaryen=off", "--optimize-for=compressed"])?;
+        let linked = build("linked", &["--binaryen=off", "--optimize-for=compressed", "--no-link-information"])?;
         self.against(name, &linked, &build("ours", &[])?, &build("dense", &["--optimize-for=compressed"])?)
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use encode::is_debug_info;
 pub(crate) use remap::Collect;
 
 use crate::Error;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use wasm_encoder::{Encode, Instruction};
 
@@ -95,6 +95,8 @@ pub struct Module<'a> {
     compact_imports: bool,
     bodies_changed: bool,
     new_names: Vec<(FuncId, String)>,
+    /// Functions whose locals have other numbers than the names of locals say.
+    renumbered: BTreeSet<FuncId>,
 }
 
 /// How [`Module::encode`] writes what no pass changed.
@@ -226,6 +228,12 @@ impl<'a> Module<'a> {
     /// Names a function in the name section, if there is one. Code never depends on it.
     pub fn name_function(&mut self, id: FuncId, name: &str) {
         self.new_names.push((id, name.to_owned()));
+    }
+
+    /// Like [`Module::set_body`] where the locals of the function have new numbers: their names go.
+    pub fn set_renumbered_body(&mut self, id: FuncId, bytes: Vec<u8>) -> Result<(), Error> {
+        self.renumbered.insert(id);
+        self.set_body(id, bytes)
     }
 
     /// The type of a function.

@@ -46,7 +46,10 @@ pub(super) fn encode<'m>(module: &'m Module<'_>, custom: &'m Custom<'_>, remap: 
                 functions_done = true;
                 added(&mut out, Some(map));
             }
-            Name::Local(map) => put(2, write_indirect(read_indirect(map, function)), &mut out),
+            Name::Local(map) => {
+                let kept = |id| if module.renumbered.contains(&FuncId(id)) { None } else { function(id) };
+                put(2, write_indirect(read_indirect(map, kept)), &mut out);
+            }
             // Labels are counted through the code, which an edit may have changed.
             Name::Label(map) => {
                 let kept = |id| if edited(FuncId(id)) { None } else { function(id) };

@@ -2,12 +2,14 @@
 
 mod addresses;
 mod harden;
+mod locals;
 pub(crate) mod outline;
 mod pack_data;
 mod pool;
 mod reorder;
 mod segments;
 mod shortest;
+mod similar;
 mod sjlj;
 mod strip;
 mod trim_data;
@@ -78,9 +80,21 @@ pub(crate) const ALL: &[Pass] = &[
         debug_info: DebugInfo::Invalidates,
     },
     Pass {
+        name: "reorder-locals",
+        summary: "number locals in the order of their first uses, for compression",
+        run: locals::run,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
         name: "reorder-functions",
         summary: "give functions that are named often the numbers that are short",
         run: reorder::functions,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "reorder-functions-for-compression",
+        summary: "put functions that are alike near each other",
+        run: similar::run,
         debug_info: DebugInfo::Invalidates,
     },
     Pass {

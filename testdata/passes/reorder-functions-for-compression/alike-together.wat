@@ -1,0 +1,23 @@
+;;! passes: reorder-functions-for-compression
+;;! fires: yes
+;;! call: a(i32:9)
+;;! call: b(i32:9)
+;;! call: c(i32:9)
+;;! call: d(i32:9)
+(module
+  (import "host" "f" (func (param i32)))
+  (memory 1)
+  (func (export "a") (param i32) (result i32)
+    (i32.store offset=1000 (local.get 0) (i32.load offset=2000 (local.get 0)))
+    (i32.store offset=1004 (local.get 0) (i32.load offset=2004 (local.get 0)))
+    (i32.const 1))
+  (func (export "b") (param i32) (result i64)
+    (i64.mul (i64.const 0x123456789abc) (i64.xor (i64.extend_i32_u (local.get 0)) (i64.const 0x7777777777)))
+    (call 0 (local.get 0)))
+  (func (export "c") (param i32) (result i32)
+    (i32.store offset=1000 (local.get 0) (i32.load offset=2000 (local.get 0)))
+    (i32.store offset=1004 (local.get 0) (i32.load offset=2004 (local.get 0)))
+    (call 1 (local.get 0)))
+  (func (export "d") (param i32) (result i64)
+    (i64.mul (i64.const 0x123456789abc) (i64.xor (i64.extend_i32_u (local.get 0)) (i64.const 0x7777777777)))
+    (call 0 (i32.const 8))))
