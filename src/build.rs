@@ -57,6 +57,7 @@ pub fn run(config: &Config, words: &[OsString], stdin: Vec<u8>, ui: &Ui) -> Resu
         }
     };
     ui.clear();
+    config.target_features.map_or(Ok(()), |features| features.check(&output.display().to_string(), &module))?;
     output::check_size(&output.display().to_string(), module.len(), config.size_limit)?;
     if config.check_reproducible {
         reproducible::check(words, &module, &output, &stdin, start, ui)?;

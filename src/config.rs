@@ -16,6 +16,7 @@ use crate::explain::Names;
 use crate::manifest::{self, Kept};
 use crate::preinit;
 use crate::source::Language;
+use crate::target_features::TargetFeatures;
 use crate::toolchain::Request;
 use crate::toolchain::rust::Std;
 use crate::ui::Verbosity;
@@ -109,6 +110,8 @@ pub struct Config {
     pub standalone: bool,
     /// The most bytes that the module may have.
     pub size_limit: Option<u64>,
+    /// What the module may use, where that is less than everything.
+    pub target_features: Option<TargetFeatures>,
     pub binaryen: binaryen::Tool,
     /// Whether the linker is asked for symbols and relocations, where it can be. It takes a parse, so where size counts.
     pub link_information: bool,

@@ -33,6 +33,9 @@ const AS_EVER: &[&str] = &[
     "--hash-style=both",
 ];
 
+/// What makes the linker say what it knows.
+pub const RELOCATIONS: &str = "--emit-relocs";
+
 /// The oldest wasm-ld whose `--emit-relocs` was compared with what it linked.
 const RELOCATIONS_SINCE: u32 = 20;
 
@@ -48,8 +51,9 @@ pub fn command(
 ) -> Command {
     let mut command = Toolchain::command(&toolchain.wasm_ld);
     command.args(["-m", "wasm32", "--error-limit=0"]);
-    if config.link_information() && toolchain.llvm_major >= RELOCATIONS_SINCE {
-        command.arg("--emit-relocs");
+    // The hermetic linker has assertions, and one of them does not hold with relocations.
+    if config.link_information() && toolchain.llvm_major >= RELOCATIONS_SINCE && !toolchain.hermetic {
+        command.arg(RELOCATIONS);
     }
     // First, so that its libc++ is found and not the sysroot's.
     command.args(place.libcxx.iter().map(|libcxx| flag("-L", &libcxx.folder)));

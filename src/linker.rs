@@ -140,6 +140,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         preinit: settings.preinit.as_deref().map(preinit::Options::named),
         measure: Measure::Raw,
         link_information: false,
+        target_features: None,
         origin: Origin::Linked,
         verify_each: settings.verify_each,
     })

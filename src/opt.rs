@@ -11,6 +11,7 @@ use crate::config::{Debug, Level};
 use crate::error::{Error, Result};
 use crate::pipeline::{self, Options, Origin};
 use crate::report::{Report, Timing};
+use crate::target_features::TargetFeatures;
 use crate::toolchain::Places;
 use crate::ui::{Ui, Verbosity};
 use crate::{compressed, output, settings, wasm, wat};
@@ -46,6 +47,9 @@ pub struct Args {
     /// What the module is to be small by: size, or size once compressed
     #[arg(long, value_name = "size|compressed", default_value = "size")]
     optimize_for: String,
+    /// For older engines: lower what they do not know; what cannot be lowered is an error
+    #[arg(long, value_name = "mvp|lime1")]
+    target_features: Option<String>,
     /// Keep names, and DWARF where no code changes; -g1 keeps names only
     #[arg(short = 'g')]
     debug: bool,
@@ -85,6 +89,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         return Err(Error::usage("opt needs an input and -o OUT").help("wbuild opt IN -o OUT"));
     };
     let level = Level::parse(args.level.as_deref().unwrap_or("2"))?;
+    let target_features = args.target_features.as_deref().map(TargetFeatures::parse).transpose()?;
     let options = Options {
         level,
         debug: match (args.names, args.debug) {
@@ -98,6 +103,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         preinit: None,
         measure: settings::measure(&args.optimize_for)?,
         link_information: false,
+        target_features: target_features,
         verify_each: args.verify_each,
     };
     let name = if input == Path::new("-") { "standard input".to_string() } else { input.display().to_string() };
@@ -119,10 +125,12 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
             let after = pipeline::cached(&name, before.clone(), &stages, &options, &cache, ui, &mut report)?;
             // Each stage keeps this by itself; a promise is worth a second look.
             let size = |module: &[u8]| compressed::size(module, options.measure);
-            if size(&after) <= size(&before) { after } else { before }
+            // What is lowered may be larger.
+            if target_features.is_some() || size(&after) <= size(&before) { after } else { before }
         }
     };
     ui.clear();
+    target_features.map_or(Ok(()), |features| features.check(&name, &after))?;
     output::write(target, &after)?;
     report.finish(target, &after);
     report.lines().iter().for_each(|line| ui.verbose(line));

@@ -39,6 +39,7 @@ pub enum Own {
     Reactor,
     Simd,
     SizeLimit,
+    TargetFeatures,
     StackLast,
     StackSize,
     Standalone,
@@ -113,6 +114,11 @@ pub const SECTIONS: &[Section] = &[
         title: "Target and shape",
         rows: &[
             row("--target NAME", Own::Target, "wasm32-wasip1 (default, also wasm32-wasi), wasm32-unknown-unknown"),
+            row(
+                "--target-features=mvp|lime1",
+                Own::TargetFeatures,
+                "for older engines: lower what they do not know; what cannot be lowered is an error",
+            ),
             row("--standalone", Own::Standalone, "fail unless the module needs only WASI and can be started"),
             row("--reactor", Own::Reactor, "a library: _initialize instead of main"),
             row("--no-entry", Own::NoEntry, "no start function at all"),

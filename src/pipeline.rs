@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::preinit;
 use crate::report::{Report, Timing};
+use crate::target_features::TargetFeatures;
 use crate::ui::Ui;
 
 /// What the order of stages depends on.
@@ -26,6 +27,8 @@ pub struct Options {
     /// `None`: what the module does is left to the engine.
     pub hardening: Option<Hardening>,
     pub origin: Origin,
+    /// What the module may use, where that is less than everything.
+    pub target_features: Option<TargetFeatures>,
     /// Whether the linker was asked for what it knows.
     pub link_information: bool,
     /// What is initialized while building, if anything.
@@ -105,6 +108,7 @@ impl Options {
             hardening: config.hardening,
             preinit: config.preinit.clone(),
             measure: config.measure,
+            target_features: config.target_features,
             link_information: config.link_information(),
             origin: match config.work {
                 Work::Program(_) | Work::Crate(_) => Origin::Linked,
@@ -127,6 +131,9 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let mut binaryen = None;
     if linked {
         first.push((crate::runtime::SJLJ_PASS, "setjmp's imports become code, or nothing can run the module"));
+    }
+    if let Some(lowering) = options.target_features.and_then(TargetFeatures::lowering) {
+        first.push((lowering, "before Binaryen, which uses what it finds in use"));
     }
     if optimize {
         first.push((unused, "what is dead costs every later stage time"));

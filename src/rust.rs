@@ -157,7 +157,7 @@ fn link_words(config: &Config, krate: &Crate, linker: &Linker) -> Vec<OsString> 
         words.extend(preinit.link_words(config.entry).into_iter().map(OsString::from));
     }
     words.extend(krate.export_all.then(|| "--export-all".into()));
-    words.extend(config.link_information().then(|| "--emit-relocs".into()));
+    words.extend(config.link_information().then(|| crate::link::RELOCATIONS.into()));
     words.extend(krate.link_args.iter().cloned());
     words
 }

@@ -87,6 +87,26 @@ pub fn module_features(module: &Module<'_>) -> Result<Features, Error> {
     Ok(found)
 }
 
+/// The first function whose code uses a feature; none where something else than code uses it, or nothing does.
+pub fn function_with(bytes: &[u8], feature: &str) -> Result<Option<crate::FuncId>, Error> {
+    let module = Module::parse(bytes)?;
+    for (id, function) in module.functions.iter() {
+        let Source::Defined(body) = &function.source else { continue };
+        let mut found = Features::default();
+        of_body(body, &mut found).map_err(|error| error.in_function(id.0))?;
+        if let Some(ty) = module.function_type(id) {
+            ty.params().iter().chain(ty.results()).for_each(|&ty| of_value(ty, &mut found));
+            if ty.results().len() > 1 {
+                found.add("multivalue");
+            }
+        }
+        if found.contains(feature) {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
+}
+
 fn of_memories_and_tables(module: &Module<'_>, found: &mut Features) -> Result<(), Error> {
     if module.memories.len() > 1 {
         found.add("multimemory");
@@ -281,7 +301,8 @@ fn of_operator(operator: &Operator<'_>, found: &mut Features) {
         Some(wasmparser::BlockType::Empty) | None => {}
     }
     match operator {
-        Operator::MemoryCopy { .. } | Operator::MemoryFill { .. } => found.add("bulk-memory-opt"),
+        // LLVM's name for these two.
+        Operator::MemoryCopy { .. } | Operator::MemoryFill { .. } => return found.add("bulk-memory-opt"),
         Operator::TypedSelect { ty } => of_value(*ty, found),
         Operator::RefNull { hty } => of_heap(*hty, found),
         _ => {}

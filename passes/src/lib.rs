@@ -22,7 +22,7 @@ pub mod snapshot;
 mod validate;
 
 pub use error::{Blame, Error};
-pub use features::{Features, features};
+pub use features::{Features, features, function_with};
 pub use kind::{Kind, kind};
 pub use module::*;
 pub use proved::{Proved, harden_and_check};

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use wbuild_passes::{Options, Pass, find, run};
 
 /// Passes that replace what an engine may lack, and so may add code.
-const LOWERINGS: &[&str] = &["sjlj", "harden"];
+const LOWERINGS: &[&str] = &["sjlj", "lower-to-mvp", "harden"];
 
 struct Case {
     passes: Vec<&'static Pass>,

@@ -198,7 +198,7 @@ fn features_are_read_off_the_code() {
         ("(module (global (export \"g\") (mut i32) (i32.const 0)))", "mutable-globals"),
         (
             "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
-            "bulk-memory,bulk-memory-opt",
+            "bulk-memory-opt",
         ),
         ("(module (memory 1) (data \"\"))", "bulk-memory"),
         ("(module (func (param externref)))", "reference-types"),

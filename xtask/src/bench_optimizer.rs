@@ -7,6 +7,7 @@ use std::process::Command;
 use xtask::others::PUBLISHED;
 use xtask::programs::{self, Program};
 use xtask::shell::{self, Result};
+use xtask::sources;
 use xtask::{initialized, others::Published};
 
 use crate::bench::{Gate, number, size};
@@ -135,16 +136,43 @@ impl Bench<'_> {
             constructors,
         ];
         let mut sizes = programs.iter().map(|program| self.program(program)).collect::<Result<Vec<_>>>()?;
+        let bzip2 = sources::unpacked(&sources::BZIP2, &self.machine.target)?;
+        let names = ["bzip2", "blocksort", "huffman", "crctable", "randtable", "compress", "decompress", "bzlib"];
+        sizes.push(self.cc("bzip2", names.iter().map(|name| bzip2.join(name).with_extension("c")), &[])?);
+        let sqlite = sqlite_shell(&self.machine.target)?;
+        let defined = ["-DSQLITE_THREADSAFE=0", "-DSQLITE_OMIT_LOAD_EXTENSION"];
+        sizes.push(self.cc("sqlite-shell", ["shell.c", "sqlite3.c"].iter().map(|name| sqlite.join(name)), &defined)?);
+        let zstd = sources::unpacked(&sources::ZSTD, &self.machine.target)?;
+        let mut files: Vec<PathBuf> = ["zstdcli", "util", "timefn", "fileio", "fileio_asyncio"]
+            .iter()
+            .map(|name| zstd.join("programs").join(name).with_extension("c"))
+            .collect();
+        for part in ["common", "compress", "decompress"] {
+            files.extend(programs::c_files(&zstd.join("lib").join(part))?);
+        }
+        // Its headers forget one of their own.
+        let less = ["-include", "stdio.h", "-DZSTD_NOBENCH", "-DZSTD_NODICT", "-DZSTD_NOTRACE", "-DZSTD_DISABLE_ASM"];
+        sizes.push(self.cc("zstd", files, &less)?);
         let rust = shell::root().join("testdata/rust");
         sizes.push(self.build("hello-rust", |command| {
             command.arg(rust.join("hello.rs"));
         })?);
         let target = self.machine.target.join("rust-projects/optimizer");
-        sizes.push(self.build("patterns", |command| {
-            command.arg(rust.join("projects/patterns")).env("CARGO_TARGET_DIR", &target);
-            command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
-        })?);
+        for project in ["patterns", "json", "markdown", "picture"] {
+            sizes.push(self.build(project, |command| {
+                command.arg(rust.join("projects").join(project)).env("CARGO_TARGET_DIR", &target);
+                command.env_remove("CARGO").env_remove("RUSTUP_TOOLCHAIN");
+            })?);
+        }
         Ok(sizes)
+    }
+
+    /// A program for POSIX, which takes `wbuild cc`.
+    fn cc(&self, name: &str, files: impl IntoIterator<Item = PathBuf>, words: &[&str]) -> Result<Sizes> {
+        let files: Vec<PathBuf> = files.into_iter().collect();
+        self.build(name, |command| {
+            command.arg("cc").args(words).args(&files);
+        })
     }
 
     fn program(&self, program: &Program) -> Result<Sizes> {
@@ -159,12 +187,26 @@ impl Bench<'_> {
         let build = |suffix: &str, more: &[&str]| -> Result<PathBuf> {
             let out = self.folder.join(format!("{name}.{suffix}.wasm"));
             let mut command = self.wbuild();
-            source(command.args(["-Oz", "--no-deterministic"]).args(more));
-            shell::output(command.arg("-o").arg(&out)).map(|_| out)
+            source(&mut command);
+            command.args(["-Oz", "--no-deterministic"]).args(more).arg("-o").arg(&out);
+            shell::output(&mut command).map(|_| out)
         };
         let linked = build("linked", &["--binaryen=off", "--optimize-for=compressed", "--no-link-information"])?;
         self.against(name, &linked, &build("ours", &[])?, &build("dense", &["--optimize-for=compressed"])?)
     }
+}
+
+/// The folder of SQLite's sources in one file, and of its shell: its own build makes them.
+fn sqlite_shell(target: &Path) -> Result<PathBuf> {
+    let folder = sources::unpacked(&sources::SQLITE, target)?;
+    if !folder.join("shell.c").is_file() {
+        let run = |program: &str, words: &[&str]| {
+            shell::output(Command::new(program).args(words).current_dir(&folder)).map(drop)
+        };
+        run("./configure", &["--disable-tcl", "--disable-readline"])?;
+        run("make", &["sqlite3.c", "shell.c"])?;
+    }
+    Ok(folder)
 }
 
 fn show(what: &str, all: &[Sizes]) {

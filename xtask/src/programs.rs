@@ -241,7 +241,7 @@ pub fn crate_folder(name: &str) -> Result<PathBuf> {
     Ok(Path::new(manifest).parent().unwrap_or(Path::new("/")).to_path_buf())
 }
 
-fn c_files(folder: &Path) -> Result<Vec<PathBuf>> {
+pub fn c_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<_> =
         entries(folder)?.into_iter().filter(|file| file.extension().is_some_and(|e| e == "c")).collect();
     files.sort();

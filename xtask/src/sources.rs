@@ -15,11 +15,42 @@ pub struct Archive {
     pub sha256: &'static str,
 }
 
+/// bzip2.
+pub const BZIP2: Archive = Archive {
+    package: "bzip2",
+    file: "bzip2_1.0.8.orig.tar.gz",
+    sha256: "ab5a03176ee106d3f0fa90e381da478ddae405918153cca248e682cd0c4a2269",
+};
+/// SQLite, as its authors keep it.
+pub const SQLITE: Archive = Archive {
+    package: "sqlite3",
+    file: "sqlite3_3.40.1.orig.tar.xz",
+    sha256: "aaa776260ab4dc976db34aa7891819484c8676b5b2783123ebc6301e2ca5d655",
+};
+/// zstd.
+pub const ZSTD: Archive = Archive {
+    package: "libzstd",
+    file: "libzstd_1.5.4+dfsg2.orig.tar.xz",
+    sha256: "8cf4bbb65e77ec348d052c8d6230eba66d435bddf64c8b5be2fcb16880c19953",
+};
+
 /// Unpacks the archive into a new folder `into`, fetching it once into `cache`.
 pub fn unpack(archive: &Archive, cache: &Path, into: &Path) -> Result<()> {
     let file = fetch(archive, cache)?;
     std::fs::create_dir_all(into).map_err(|e| format!("cannot make {}: {e}", into.display()))?;
     shell::output(Command::new("tar").arg("-xf").arg(&file).arg("--strip-components=1").arg("-C").arg(into)).map(drop)
+}
+
+/// Unpacks the archive below `cache`, once, and gives the folder.
+pub fn unpacked(archive: &Archive, cache: &Path) -> Result<PathBuf> {
+    let folder = cache.join("sources").join(format!("{}-unpacked", archive.file));
+    if !folder.is_dir() {
+        let new = folder.with_extension("new");
+        let _ = std::fs::remove_dir_all(&new);
+        unpack(archive, cache, &new)?;
+        std::fs::rename(&new, &folder).map_err(|e| format!("cannot write {}: {e}", folder.display()))?;
+    }
+    Ok(folder)
 }
 
 fn fetch(archive: &Archive, cache: &Path) -> Result<PathBuf> {

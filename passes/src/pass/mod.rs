@@ -3,6 +3,7 @@
 mod addresses;
 mod harden;
 mod locals;
+mod lower;
 pub(crate) mod outline;
 mod pack_data;
 mod pool;
@@ -23,6 +24,12 @@ pub(crate) const ALL: &[Pass] = &[
         name: "sjlj",
         summary: "finish setjmp and longjmp: define what clang and wbuild's runtime import for them",
         run: sjlj::run,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "lower-to-mvp",
+        summary: "turn sign extension, saturating conversions, memory.copy and memory.fill into older operators",
+        run: lower::run,
         debug_info: DebugInfo::Invalidates,
     },
     Pass {

@@ -75,6 +75,9 @@ const CALL: usize = 3;
 const FUNCTION: usize = 4;
 /// A type beside its parameters and results.
 const TYPE: usize = 3;
+/// The most rounds, and the part of the code that one must save for another to follow.
+const ROUNDS: usize = 4;
+const WORTH_A_ROUND: usize = 5000;
 /// Fewer bytes saved are not worth a function.
 const LEAST: usize = 8;
 
@@ -95,12 +98,26 @@ struct Site {
     locals: Vec<u32>,
 }
 
+/// What was outlined repeats as well, and so do calls of it. A second round finds nearly all of that.
 pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
+    let code: usize = module.functions.iter().filter_map(|(_, f)| Some(f.source.defined()?.bytes().len())).sum();
+    for _ in 0..ROUNDS {
+        if outline(module)? <= code / WORTH_A_ROUND {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Outlines once; says how many bytes that saves.
+fn outline(module: &mut Module<'_>) -> Result<usize, Error> {
     let found = copies(module)?;
     let known = module.types.groups().flat_map(|group| group.ids()).filter_map(|id| module.types.function(id));
     let chosen = choose(found, known.map(|ty| (ty.params().to_vec(), ty.results().to_vec())).collect());
     let mut calls: HashMap<FuncId, Vec<(Site, FuncId)>> = HashMap::new();
+    let mut total = 0;
     for copies in chosen {
+        total += worth(&copies);
         let ty = module.types.add_function(&copies.types, copies.result.as_slice());
         let body = [&[0], &copies.key[..copies.code], &[0x0b]].concat();
         let id = module.add_function(ty, &[], &[]);
@@ -130,7 +147,11 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
             module.set_body(function, body)?;
         }
     }
-    Ok(())
+    Ok(total)
+}
+
+fn worth(copies: &Copies) -> usize {
+    saved(copies.sites.len(), copies.code, copies.types.len()).unwrap_or_default()
 }
 
 /// Bytes saved by outlining so many copies, if any are.
@@ -174,7 +195,6 @@ fn hash(bytes: &[u8]) -> u64 {
 
 /// The pieces to outline, with the sites that none of them shares with another.
 fn choose(mut found: Vec<Copies>, mut known: HashSet<(Vec<ValType>, Vec<ValType>)>) -> Vec<Copies> {
-    let worth = |copies: &Copies| saved(copies.sites.len(), copies.code, copies.types.len()).unwrap_or_default();
     found.sort_by(|a, b| worth(b).cmp(&worth(a)).then_with(|| a.key.cmp(&b.key)));
     let mut taken: HashMap<FuncId, Vec<u64>> = HashMap::new();
     found.retain_mut(|copies| {

@@ -1,8 +1,8 @@
 ;;! passes: outline
 ;;! fires: yes
-;;! call: calls(i32:3)
-;;! call: tight(i32:3)
-;;! call: chooses(i32:3)
+;;! call: calls(3)
+;;! call: tight(3)
+;;! call: chooses(3)
 (module
   (memory (export "m") 1)
   (func $other)

@@ -1,6 +1,6 @@
 ;;! passes: pool-addresses
 ;;! fires: yes
-;;! call: f(i32:5)
+;;! call: f(5)
 ;;! call: floats()
 ;;! call: narrow()
 (module

@@ -3,7 +3,7 @@
 ;;! call: beyond()
 ;;! call: last()
 ;;! call: sum()
-;;! call: apart(i32:1)
+;;! call: apart(1)
 (module
   (memory (export "m") 1)
   ;; Behind the end of memory; with a sum beyond 2^32, which must not become a small one.

@@ -1,9 +1,9 @@
 ;;! passes: reorder-functions-for-compression
 ;;! fires: yes
-;;! call: a(i32:9)
-;;! call: b(i32:9)
-;;! call: c(i32:9)
-;;! call: d(i32:9)
+;;! call: a(9)
+;;! call: b(9)
+;;! call: c(9)
+;;! call: d(9)
 (module
   (import "host" "f" (func (param i32)))
   (memory 1)

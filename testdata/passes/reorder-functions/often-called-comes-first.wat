@@ -1,8 +1,8 @@
 ;;! passes: reorder-functions
 ;;! fires: yes
-;;! call: sum(i32:3)
-;;! call: through(i32:0)
-;;! call: through(i32:1)
+;;! call: sum(3)
+;;! call: through(0)
+;;! call: through(1)
 (module
   (import "host" "f" (func (param i32) (result i32)))
   (type $t (func (param i32) (result i32)))

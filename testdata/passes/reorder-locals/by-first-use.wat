@@ -1,6 +1,6 @@
 ;;! passes: reorder-locals
 ;;! fires: yes
-;;! call: f(i32:9)
+;;! call: f(9)
 ;;! call: zeros()
 (module
   (func (export "f") (param i32) (result f64) (local $unused i64) (local i32 f64 i32 f64 i64)

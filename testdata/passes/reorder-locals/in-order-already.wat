@@ -1,6 +1,6 @@
 ;;! passes: reorder-locals
 ;;! fires: no
-;;! call: f(i32:9)
+;;! call: f(9, 5)
 (module
   (func (export "f") (param i32 i64) (result i64) (local i32 i64)
     (local.set 2 (local.get 0))
