@@ -18,7 +18,8 @@ use crate::source::Language;
 use crate::toolchain::{self, Places, Toolchain, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{
-    compressed, exec, exports, inputs, launcher, link, output, pipeline, project, reproducible, rust, standalone, wasm, wat,
+    compressed, exec, exports, inputs, launcher, link, output, pipeline, project, reproducible, rust, standalone, wasm,
+    wat,
 };
 
 /// Builds. `stdin` is what standard input held, where it is an input; `words` are the command line, for a second build

@@ -103,7 +103,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         preinit: None,
         measure: settings::measure(&args.optimize_for)?,
         link_information: false,
-        target_features: target_features,
+        target_features,
         verify_each: args.verify_each,
     };
     let name = if input == Path::new("-") { "standard input".to_string() } else { input.display().to_string() };

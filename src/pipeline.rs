@@ -194,7 +194,9 @@ pub fn stages(options: &Options) -> Vec<Stage> {
 pub fn until_imports_remain(stages: &[Stage]) -> usize {
     match stages.iter().position(|stage| matches!(stage, Stage::Snapshot(..))) {
         Some(at) => at + 1,
-        None => stages.iter().position(|stage| matches!(stage, Stage::Passes(..))).map_or(stages.len().min(1), |at| at + 1),
+        None => {
+            stages.iter().position(|stage| matches!(stage, Stage::Passes(..))).map_or(stages.len().min(1), |at| at + 1)
+        }
     }
 }
 

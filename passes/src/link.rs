@@ -139,7 +139,9 @@ fn constant(load: &Operator<'_>, bytes: &[u8]) -> Result<Instruction<'static>, E
         I32Load { .. } | I32Load8U { .. } | I32Load16U { .. } => Instruction::I32Const(number as i32),
         I32Load8S { .. } => Instruction::I32Const((number as i8).into()),
         I32Load16S { .. } => Instruction::I32Const((number as i16).into()),
-        I64Load { .. } | I64Load8U { .. } | I64Load16U { .. } | I64Load32U { .. } => Instruction::I64Const(number as i64),
+        I64Load { .. } | I64Load8U { .. } | I64Load16U { .. } | I64Load32U { .. } => {
+            Instruction::I64Const(number as i64)
+        }
         I64Load8S { .. } => Instruction::I64Const((number as i8).into()),
         I64Load16S { .. } => Instruction::I64Const((number as i16).into()),
         I64Load32S { .. } => Instruction::I64Const((number as i32).into()),

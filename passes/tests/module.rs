@@ -196,10 +196,7 @@ fn features_are_read_off_the_code() {
         ("(module (func (drop (i32.extend8_s (i32.const 1)))))", "sign-ext"),
         ("(module (func (drop (i32.trunc_sat_f32_s (f32.const 1)))))", "nontrapping-fptoint"),
         ("(module (global (export \"g\") (mut i32) (i32.const 0)))", "mutable-globals"),
-        (
-            "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
-            "bulk-memory-opt",
-        ),
+        ("(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))", "bulk-memory-opt"),
         ("(module (memory 1) (data \"\"))", "bulk-memory"),
         ("(module (func (param externref)))", "reference-types"),
         ("(module (func (local v128)))", "simd128"),

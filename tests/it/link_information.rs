@@ -161,7 +161,8 @@ fn stores_that_nobody_reads_go_and_those_that_somebody_may_stay() {
     assert_eq!(stores(whole, call), none);
     let indexed = "int r = 1; int w[4]; void set(int n) { w[1] = n; w[2] = n; r = w[n + 1] == 3 ? 7 : n; }";
     assert_eq!(stores(indexed, call), none);
-    let pointer = "#include <string.h>\nint r = 1; int w[4]; void set(int n) { w[1] = n; r = n + (memchr(w, 9, n) != 0); }";
+    let pointer =
+        "#include <string.h>\nint r = 1; int w[4]; void set(int n) { w[1] = n; r = n + (memchr(w, 9, n) != 0); }";
     assert_eq!(stores(pointer, call), none);
 }
 
@@ -182,7 +183,8 @@ fn constants_of_every_width_are_what_stood_there() {
     std::fs::write(folder.path().join("part.c"), part).unwrap();
     std::fs::write(folder.path().join("main.c"), format!("#include <stdio.h>\n{main}")).unwrap();
     let says = |level: &str| {
-        let words = ["part.c", "main.c", level, "--lto=off", "--no-deterministic", "-o", "out.wasm", "--json", "out.json"];
+        let words =
+            ["part.c", "main.c", level, "--lto=off", "--no-deterministic", "-o", "out.wasm", "--json", "out.json"];
         let built = output(folder.path(), &words);
         assert!(built.status.success(), "{}", text(&built));
         text(&output(folder.path(), &["run", "out.wasm"]))
@@ -242,7 +244,8 @@ fn with_relocations(folder: &Path) -> Vec<u8> {
     let built = output(folder, &["cc", "-c", "a.c", "-Oz", "-o", "a.o"]);
     assert!(built.status.success(), "{}", text(&built));
     let mut link = Toolchain::command(&toolchain.wasm_ld);
-    link.args(["--emit-relocs", "--stack-first"]).args(toolchain.library_dirs.iter().map(|dir| format!("-L{}", dir.display())));
+    link.args(["--emit-relocs", "--stack-first"])
+        .args(toolchain.library_dirs.iter().map(|dir| format!("-L{}", dir.display())));
     link.args(&toolchain.crt_command).arg(folder.join("a.o")).arg("-lc").args(&toolchain.builtins);
     let module: PathBuf = folder.join("a.wasm");
     let linked = link.arg("-o").arg(&module).run(wbuild::process::Limits::default()).unwrap();

