@@ -360,7 +360,7 @@ impl Draft {
             binaryen: self.binaryen,
             preinit,
             measure,
-            link_information: !self.no_link_information && self.level.for_size() && debug != Debug::Full,
+            link_information: !self.no_link_information && self.level.for_size(),
             hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
             cache: self.cache,

@@ -170,6 +170,13 @@ fn lz4_is_made_by_compilers_that_are_named_to_make() {
     lz4.run("programs/lz4", &["-d", "-f", "data.lz4", "back"]);
     assert!(std::fs::read(lz4.path("back")).unwrap() == text);
     assert!(lz4.path("data.lz4").metadata().unwrap().len() < text.len() as u64);
+    // Its own tests, with as many rounds as there is time for.
+    let tests = ["fuzzer", "frametest", "decompress-partial", "decompress-partial-usingDict"];
+    lz4.wbuild(&[&["make", "-j2", "-C", "tests"][..], &tests].concat());
+    for test in tests {
+        let words: &[&str] = if test.starts_with("decompress") { &[] } else { &["-i300", "-s7"] };
+        lz4.run(&format!("tests/{test}"), words);
+    }
 }
 
 #[test]
