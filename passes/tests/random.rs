@@ -86,12 +86,17 @@ fn every_pass_gives_valid_modules_that_are_not_larger_and_that_it_then_leaves_al
         for pass in registry().iter().filter(|pass| pass.name != "harden") {
             let once = run(bytes, &[pass], &Options::default());
             let once = once.unwrap_or_else(|error| panic!("seed {seed}: {error}"));
-            assert!(once.len() <= bytes.len(), "seed {seed}, {}: {} became {}", pass.name, bytes.len(), once.len());
+            // What is lowered grows; an order for compression has no reason to be short.
+            let may_grow = ["lower-to-mvp", "reorder-functions-for-compression"].contains(&pass.name);
+            let (before, after) = (bytes.len(), once.len());
+            assert!(may_grow || after <= before, "seed {seed}, {}: {before} became {after}", pass.name);
             if pass.debug_info == DebugInfo::Keeps {
                 assert!(code(bytes) == code(&once), "seed {seed}: {} changes code", pass.name);
             }
             let twice = run(&once, &[pass], &Options::default()).unwrap();
-            assert!(once == twice, "seed {seed}: a second {} changes more", pass.name);
+            // From another order, halving may come to a third.
+            let settles = pass.name != "reorder-functions-for-compression";
+            assert!(!settles || once == twice, "seed {seed}: a second {} changes more", pass.name);
         }
     });
 }

@@ -45,6 +45,9 @@ fn every_valid_module_comes_back_and_goes_through_every_pass() {
     let (mut valid, mut refused, mut hardened) = (0, 0, 0);
     // Hardening refuses what it does not know, and adds code.
     let all: Vec<&Pass> = registry().iter().filter(|pass| pass.name != "harden").collect();
+    // From another order, halving may come to a third; and what was the second memory may be lowered when it is the first.
+    let unsettled = ["reorder-functions-for-compression", "lower-to-mvp"];
+    let settling: Vec<&Pass> = all.iter().copied().filter(|pass| !unsettled.contains(&pass.name)).collect();
     for Sample { bytes, from_text, name } in samples() {
         if let Err(error) = validate(&bytes) {
             assert_eq!(error.blame, Blame::Input, "{name}");
@@ -63,12 +66,12 @@ fn every_valid_module_comes_back_and_goes_through_every_pass() {
         hardened += u32::from(harden_twice(&bytes, &name));
         for pass in &all {
             let output = run(&bytes, &[pass], &Options::default()).unwrap_or_else(|e| panic!("{name}: {e}"));
-            // Gaps of zeros are filled for the sake of whoever compresses.
-            let may_grow = pass.name == "pack-data-for-compression";
+            // What is lowered grows, and so may what is for the sake of whoever compresses.
+            let may_grow = pass.name == "lower-to-mvp" || pass.name.ends_with("-for-compression");
             assert!(may_grow || output.len() <= bytes.len(), "{name}: {} made it larger", pass.name);
         }
-        let output = run(&bytes, &all, &Options { verify_each: true }).unwrap_or_else(|e| panic!("{name}: {e}"));
-        assert_eq!(run(&output, &all, &Options::default()).unwrap(), output, "{name}: a second run changes more");
+        let output = run(&bytes, &settling, &Options { verify_each: true }).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(run(&output, &settling, &Options::default()).unwrap(), output, "{name}: a second run changes more");
     }
     assert!(valid > 1500 && refused > 1000, "{valid} valid, {refused} refused");
     assert!(hardened > 1200, "only {hardened} hardened");

@@ -25,6 +25,15 @@ pub struct Bundled {
 }
 
 impl Bundled {
+    /// Makes this the library that a toolchain links with.
+    pub(super) fn serve(self, toolchain: &mut Toolchain) {
+        toolchain.crt_command = Some(self.folder.join("crt1-command.o"));
+        toolchain.crt_reactor = Some(self.folder.join("crt1-reactor.o"));
+        toolchain.builtins = Some(self.folder.join("libcompiler_rt.a"));
+        toolchain.library_dirs.push(self.folder.clone());
+        toolchain.bundled = Some(self);
+    }
+
     /// Makes the library, unless it is there: whole or not at all, also when two builds do so at once.
     pub(super) fn ensure(&self, toolchain: &Toolchain) -> Result<()> {
         if self.folder.is_dir() {

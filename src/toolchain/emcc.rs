@@ -113,11 +113,7 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
         let mut key = Sha256::new_with_prefix("4");
         found.identity.iter().for_each(|tool| key.update(&tool.sha256));
         let folder = places.cache()?.join("emcc").join(&hex(&key.finalize())[..24]);
-        found.crt_command = Some(folder.join("crt1-command.o"));
-        found.crt_reactor = Some(folder.join("crt1-reactor.o"));
-        found.builtins = Some(folder.join("libcompiler_rt.a"));
-        found.library_dirs.push(folder.clone());
-        found.bundled = Some(Bundled { choice: Choice::Emcc, driver: path, folder, install: INSTALL });
+        Bundled { choice: Choice::Emcc, driver: path, folder, install: INSTALL }.serve(&mut found);
     }
     memory.save();
     Ok(found)

@@ -86,11 +86,7 @@ pub(super) fn toolchain(places: &Places, memory: &mut Memory, target: &Target) -
     if target.has_libc {
         let key = hex(&Sha256::digest(format!("3 {sha256} {}", path.display())))[..24].to_string();
         let folder = cache.join(key);
-        found.crt_command = Some(folder.join("crt1-command.o"));
-        found.crt_reactor = Some(folder.join("crt1-reactor.o"));
-        found.builtins = Some(folder.join("libcompiler_rt.a"));
-        found.library_dirs.push(folder.clone());
-        found.bundled = Some(Bundled { choice: Choice::Zig, driver: path, folder, install: INSTALL });
+        Bundled { choice: Choice::Zig, driver: path, folder, install: INSTALL }.serve(&mut found);
     }
     memory.save();
     Ok(found)

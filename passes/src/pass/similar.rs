@@ -15,6 +15,7 @@
 
 use std::collections::HashMap;
 
+use super::outline::hash;
 use crate::{Error, FuncId, Module};
 
 /// The bytes of a piece of code.
@@ -78,11 +79,6 @@ fn nodes(module: &Module<'_>) -> Vec<Node> {
             Node { id, pieces }
         })
         .collect()
-}
-
-/// FNV-1a.
-fn hash(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 /// Orders functions; `counts` has a place for each piece, and is zero.
