@@ -6,8 +6,12 @@ use std::ops::Range;
 use wasmparser::{MemArg, Operator, RelocationType};
 
 use super::knowledge::{Knowledge, Symbol};
+use crate::module::Collect;
 use crate::pass::outline::shape::{Given, shape};
-use crate::{Error, FuncId, Module};
+use crate::{Error, FuncId, Item, Module, Reference};
+
+/// The most bytes that a load or store of numbers reaches.
+const WIDEST: u32 = 8;
 
 /// What is known of how objects are used.
 pub(super) struct Uses {
@@ -84,16 +88,18 @@ impl Uses {
     }
 
     fn any(&self, object: usize, range: &Range<u32>, is_store: bool) -> bool {
-        // They are sorted by object.
-        let from = self.accesses.partition_point(|access| access.object < object);
-        let of = self.accesses[from..].iter().take_while(|access| access.object == object);
-        of.filter(|access| access.is_store == is_store)
-            .any(|access| access.range.start < range.end && range.start < access.range.end)
+        // They are sorted, and none reaches further than its width, so that few need a look.
+        let first = (object, range.start.saturating_sub(WIDEST));
+        let from = self.accesses.partition_point(|access| (access.object, access.range.start) < first);
+        self.accesses[from..]
+            .iter()
+            .take_while(|access| access.object == object && access.range.start < range.end)
+            .any(|access| access.is_store == is_store && range.start < access.range.end)
     }
 
     /// An address that stands in an object escapes where that is loaded.
     fn settle(&mut self, known: &Knowledge<'_>) {
-        self.accesses.sort_by_key(|access| access.object);
+        self.accesses.sort_by_key(|access| (access.object, access.range.start));
         let stored =
             self.accesses.iter().filter_map(|access| Some((access.object, access.range.clone(), access.stores?)));
         let mut edges: Vec<(usize, Range<u32>, usize)> = stored.collect();
@@ -145,21 +151,12 @@ fn getters(module: &Module<'_>, known: &Knowledge<'_>) -> Result<HashMap<FuncId,
     }
     // What can be called without being named may give the address to anybody.
     let mut named = Vec::new();
-    let mut report = crate::module::Collect(|reference| {
-        if let crate::Reference::Item(crate::Item::Func(id)) = reference {
+    let mut report = Collect(|reference| {
+        if let Reference::Item(Item::Func(id)) = reference {
             named.push(id);
         }
     });
-    for (_, element) in module.elements.iter() {
-        match &element.items {
-            crate::ElementItems::Functions(functions) => {
-                functions.iter().for_each(|&id| (report.0)(crate::Reference::Item(crate::Item::Func(id))));
-            }
-            crate::ElementItems::Expressions(_, list) => list.iter().try_for_each(|item| report.expr(item.reader()))?,
-        }
-    }
-    module.exports.iter().for_each(|export| (report.0)(crate::Reference::Item(export.item)));
-    named.extend(module.start);
+    report.functions_outside_code(module)?;
     found.retain(|id, _| !named.contains(id));
     Ok(found)
 }

@@ -1,7 +1,8 @@
 //! From ids to the indices of the output.
 
 use super::{
-    DataId, ElementId, Encodings, FuncId, GlobalId, Id, Item, MemoryId, Module, Reference, TableId, TagId, TypeId,
+    DataId, ElementId, ElementItems, Encodings, FuncId, GlobalId, Id, Item, MemoryId, Module, Reference, TableId,
+    TagId, TypeId,
 };
 use crate::Error;
 use std::convert::Infallible;
@@ -248,6 +249,25 @@ impl<F: FnMut(Reference)> Collect<F> {
     /// Reports what an initializer refers to.
     pub(crate) fn expr(&mut self, expr: wasmparser::ConstExpr<'_>) -> Result<(), Error> {
         self.const_expr(expr).map_err(collect_error)?;
+        Ok(())
+    }
+
+    /// Reports which functions are named outside of code: by segments, initializers of globals, exports and the start.
+    pub(crate) fn functions_outside_code(&mut self, module: &Module<'_>) -> Result<(), Error> {
+        let mut named: Vec<FuncId> = module.start.into_iter().collect();
+        for (_, element) in module.elements.iter() {
+            match &element.items {
+                ElementItems::Functions(functions) => named.extend(functions),
+                ElementItems::Expressions(_, list) => list.iter().try_for_each(|item| self.expr(item.reader()))?,
+            }
+        }
+        for (_, global) in module.globals.iter() {
+            if let Some(init) = global.source.defined() {
+                self.expr(init.reader())?;
+            }
+        }
+        module.exports.iter().for_each(|export| (self.0)(Reference::Item(export.item)));
+        named.into_iter().for_each(|id| (self.0)(Reference::Item(Item::Func(id))));
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use crate::module::Collect;
-use crate::{ElementItems, Error, FuncId, Item, Module, Reference};
+use crate::{Error, FuncId, Item, Module, Reference};
 
 /// How many numbers take one byte, and one or two.
 const SHORT: [usize; 2] = [1 << 7, 1 << 14];
@@ -46,19 +46,6 @@ fn uses(module: &Module<'_>) -> Result<HashMap<FuncId, usize>, Error> {
             collect.body(&body.reader(), |_| {}).map_err(|error| error.in_function(id.0))?;
         }
     }
-    for (_, element) in module.elements.iter() {
-        match &element.items {
-            ElementItems::Functions(functions) => {
-                functions.iter().for_each(|&id| (collect.0)(Reference::Item(Item::Func(id))));
-            }
-            ElementItems::Expressions(_, list) => list.iter().try_for_each(|item| collect.expr(item.reader()))?,
-        }
-    }
-    for (_, global) in module.globals.iter() {
-        if let Some(init) = global.source.defined() {
-            collect.expr(init.reader())?;
-        }
-    }
-    module.exports.iter().for_each(|export| (collect.0)(Reference::Item(export.item)));
+    collect.functions_outside_code(module)?;
     Ok(uses)
 }
