@@ -18,8 +18,8 @@ use crate::source::Language;
 use crate::toolchain::{self, Places, Toolchain, libcxx::Library};
 use crate::ui::{Ui, Verbosity};
 use crate::{
-    compressed, exec, exports, inputs, launcher, link, output, pipeline, project, reproducible, rust, standalone, wasm,
-    wat,
+    compressed, exec, exports, inputs, launcher, link, output, pipeline, printf, project, reproducible, rust,
+    standalone, wasm, wat,
 };
 
 /// Builds. `stdin` is what standard input held, where it is an input; `words` are the command line, for a second build
@@ -246,6 +246,9 @@ fn linked(
     let mut linked = exec::link(&variant, program, build, report)?;
     if let Some(unwanted) = exports::settle(&linked.module, config, program)? {
         link::unexport(&mut variant.link.command, &unwanted);
+        linked = exec::link(&variant, program, build, report)?;
+    }
+    if printf::wants_long_double(&linked.module) && link::long_double(&mut variant.link.command) {
         linked = exec::link(&variant, program, build, report)?;
     }
     if config.entry == Entry::Command {

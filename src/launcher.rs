@@ -24,8 +24,8 @@ pub fn module_in(file: &[u8]) -> Option<&[u8]> {
     file.strip_prefix(SCRIPT.as_bytes())
 }
 
-/// Gives a program what a native one would have: the environment, the current folder and those above it, and the folders
-/// at the root of the file system in which its absolute paths lie.
+/// Gives a program what a native one would have: the environment, the current folder and those above it, `/dev`, `/tmp`,
+/// and the folders at the root of the file system in which its absolute paths lie.
 ///
 /// wasi-libc takes `tmp/x` and `/tmp/x` for the same path, and the longest granted folder that fits; so a folder at
 /// the root is left out where the current one has an entry of its name.
@@ -34,7 +34,7 @@ pub fn inherit(options: &mut Options) {
     options.env.extend(std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))));
     let current = std::env::current_dir().unwrap_or_default();
     let mut named: Vec<PathBuf> = vec![current.clone()];
-    named.push(std::env::temp_dir());
+    named.extend([std::env::temp_dir(), PathBuf::from("/dev/null")]);
     let words = options.args.iter().skip(1).chain(options.env.iter().map(|(_, value)| value));
     // `--file=/path`, `-I/path` and lists of paths name folders, too.
     let paths =

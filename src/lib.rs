@@ -36,6 +36,7 @@ pub mod output;
 pub mod pipeline;
 pub mod plan;
 pub mod preinit;
+mod printf;
 pub mod process;
 pub mod project;
 pub mod report;

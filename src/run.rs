@@ -17,6 +17,8 @@ use crate::error::{Error, Result};
 use crate::{launcher, output, settings};
 
 mod recorded;
+mod redirected;
+mod relay;
 
 pub use recorded::HostCall;
 
@@ -222,7 +224,11 @@ fn timed_out(limit: Option<Duration>) -> Error {
 struct Host {
     wasi: WasiP1Ctx,
     limits: StoreLimits,
-    record: recorded::Record,
+    /// Passes calls on that something else saw first.
+    relay: Option<Instance>,
+    /// Those of a captured program.
+    calls: Vec<HostCall>,
+    files: redirected::Files,
 }
 
 /// A program that is linked and ready to start.
@@ -256,15 +262,26 @@ impl Program {
             })?;
         }
         let (stdout, stderr) = (MemoryOutputPipe::new(CAPTURE), MemoryOutputPipe::new(CAPTURE));
+        let mut files = redirected::Files::new();
         match &options.stdio {
-            Stdio::Inherit => drop(wasi.inherit_stdio()),
+            Stdio::Inherit => {
+                wasi.inherit_stdio();
+                if !has_start(bytes) {
+                    files = redirected::files();
+                }
+                if files.contains_key(&0) {
+                    // The engine's would read ahead.
+                    wasi.stdin(MemoryInputPipe::new(Vec::new()));
+                }
+            }
             Stdio::Captured { stdin } => {
                 recorded::fix_what_varies(&mut wasi);
                 wasi.stdin(MemoryInputPipe::new(stdin.clone())).stdout(stdout.clone()).stderr(stderr.clone());
             }
         }
         let limits = Limits { memory: options.max_memory, table: None }.store_limits();
-        let mut store = Store::new(&engine, Host { wasi: wasi.build_p1(), limits, record: Default::default() });
+        let mut store =
+            Store::new(&engine, Host { wasi: wasi.build_p1(), limits, relay: None, calls: Vec::new(), files });
         store.limiter(|host| &mut host.limits);
 
         let mut linker = Linker::new(&engine);
@@ -296,16 +313,18 @@ impl Program {
             finished.stderr = self.stderr.contents().to_vec();
             let memory = instance.and_then(|instance| instance.get_memory(&mut self.store, "memory"));
             finished.memory = memory.map_or(Vec::new(), |memory| memory.data(&self.store).to_vec());
-            finished.calls = std::mem::take(&mut self.store.data_mut().record.calls);
+            finished.calls = std::mem::take(&mut self.store.data_mut().calls);
         }
         finished
     }
 
     /// Leaves the instance behind, so that its memory can be looked at however it ended.
     fn run_to_the_end(&mut self, left: &mut Option<Instance>) -> wasmtime::Result<()> {
-        let instance = match self.captured {
-            true => recorded::instantiate(&mut self.store, &self.linker, &self.module)?,
-            false => self.linker.instantiate(&mut self.store, &self.module)?,
+        let (store, linker, module) = (&mut self.store, &self.linker, &self.module);
+        let instance = match (self.captured, store.data().files.is_empty()) {
+            (true, _) => relay::instantiate(store, linker, module, |_| true, recorded::write_down)?,
+            (false, false) => relay::instantiate(store, linker, module, redirected::wanted, redirected::answer)?,
+            (false, true) => linker.instantiate(store, module)?,
         };
         *left = Some(instance);
         instance.get_typed_func::<(), ()>(&mut self.store, "_start")?.call(&mut self.store, ())
@@ -314,6 +333,12 @@ impl Program {
 
 /// What a captured program may write to each of standard output and error.
 const CAPTURE: usize = 64 << 20;
+
+/// Whether a function runs before there is an instance, and so before its calls could be seen.
+fn has_start(module: &[u8]) -> bool {
+    let payloads = wasmparser::Parser::new(0).parse_all(module).map_while(|p| p.ok());
+    payloads.into_iter().any(|payload| matches!(payload, wasmparser::Payload::StartSection { .. }))
+}
 
 fn invalid(e: &wasmtime::Error) -> Error {
     let mut error = Error::build("not a valid module");

@@ -14,6 +14,7 @@ mod hardened;
 mod link_information;
 mod lists;
 mod malloc;
+mod natives;
 mod oracle;
 mod others;
 mod plan;
