@@ -1,30 +1,11 @@
 //! No bytes whatever make this crate panic or hang. (What they may cost in memory is in `memory.rs`.)
 
-use std::path::Path;
-use wbuild_passes::{Blame, Kind, Module, Options, Pass, features, kind, registry, run, validate};
+mod exercise;
 
-/// Everything that can be done with bytes. What must hold: no panic, and a valid module goes through every pass.
-fn exercise(bytes: &[u8]) {
-    let _ = (kind(bytes), features(bytes));
-    // Hardening refuses much that the others take.
-    let (harden, others): (Vec<&Pass>, Vec<&Pass>) = registry().iter().partition(|pass| pass.name == "harden");
-    for passes in [harden, others] {
-        match run(bytes, &passes, &Options::default()) {
-            Ok(output) => validate(&output).unwrap(),
-            Err(error) => assert_ne!(error.blame, Blame::Internal, "{error}"),
-        }
-    }
-    // Reading does not demand validity, so what follows it must bear anything too.
-    if let Ok(module) = Module::parse(bytes) {
-        let _ = module.encode();
-        for pass in registry() {
-            let mut module = module.clone();
-            if (pass.run)(&mut module).is_ok() {
-                let _ = module.encode();
-            }
-        }
-    }
-}
+use std::path::Path;
+
+use exercise::exercise;
+use wbuild_passes::{Blame, Kind, Options, kind, run, validate};
 
 fn golden_modules() -> Vec<Vec<u8>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../testdata/passes");
