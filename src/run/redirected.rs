@@ -98,10 +98,13 @@ fn about(name: &str, args: &[i64], mut file: File, memory: &mut [u8]) -> Result<
             io::stdout().flush().map_err(failed)?;
             let known = file.metadata().map_err(failed)?;
             const REGULAR_FILE: u64 = 4;
-            let time = |seconds: i64, nanoseconds: i64| (seconds * 1_000_000_000 + nanoseconds) as u64;
-            let (accessed, modified) =
-                (time(known.atime(), known.atime_nsec()), time(known.mtime(), known.mtime_nsec()));
-            let changed = time(known.ctime(), known.ctime_nsec());
+            let times = [
+                (known.atime(), known.atime_nsec()),
+                (known.mtime(), known.mtime_nsec()),
+                (known.ctime(), known.ctime_nsec()),
+            ];
+            let [accessed, modified, changed] = times
+                .map(|(seconds, nanoseconds)| seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds) as u64);
             let (device, inode, links, size) = (known.dev(), known.ino(), known.nlink(), known.size());
             let fields = [device, inode, REGULAR_FILE, links, size, accessed, modified, changed];
             put(memory, at(1), &fields.map(u64::to_le_bytes).concat())
