@@ -18,12 +18,14 @@ pub fn wants_long_double(module: &[u8]) -> bool {
             data.extend(segments.into_iter().map_while(|s| s.ok()).map(|segment| segment.data));
         }
     }
-    let apologizes = |data: &&[u8]| data.windows(APOLOGY.len()).any(|bytes| bytes == APOLOGY);
+    if !data.iter().any(|data| data.windows(APOLOGY.len()).any(|bytes| bytes == APOLOGY)) {
+        return false;
+    }
     let mut strings: Vec<&[u8]> = data.iter().flat_map(|data| data.split(|&byte| byte == 0)).collect();
     if MONEY.iter().all(|format| strings.contains(format)) {
         strings.retain(|string| !MONEY.contains(string));
     }
-    data.iter().any(apologizes) && strings.into_iter().any(asks)
+    strings.into_iter().any(asks)
 }
 
 /// Whether a string has `%Lf`, or one of its kin with flags, width and precision.
