@@ -248,7 +248,9 @@ fn linked(
         link::unexport(&mut variant.link.command, &unwanted);
         linked = exec::link(&variant, program, build, report)?;
     }
-    if printf::wants_long_double(&linked.module) && link::long_double(&mut variant.link.command) {
+    let object = variant.link.module.with_file_name("printf.o");
+    if let Some(command) = printf::suited(&linked.module, &variant.link.command, &object, build.cache)? {
+        variant.link.command = command;
         linked = exec::link(&variant, program, build, report)?;
     }
     if config.entry == Entry::Command {

@@ -261,6 +261,11 @@ impl Cache {
         }
     }
 
+    /// A file was read that no cached step reads by itself.
+    pub fn depends_on(&self, path: &Path) {
+        self.read([Dependency { path: path.to_path_buf(), content: self.content(path) }]);
+    }
+
     /// What was read is no longer known, and why.
     pub fn unknown(&self, why: impl Into<String>) {
         *lock(&self.reads) = Reads::Unknown;

@@ -3,6 +3,7 @@
 //! This crate is the driver: the only code that reads files, starts processes or prints.
 //! ARCHITECTURE.md says where each thing lives.
 
+mod archive;
 pub mod args;
 pub mod binaryen;
 pub mod binutils;

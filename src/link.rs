@@ -210,16 +210,6 @@ pub fn export(command: &mut Command, names: &[String]) {
     }
 }
 
-/// Has printf and scanf know `long double`, by the library that wasi-libc has for it; false where there is none.
-pub fn long_double(command: &mut Command) -> bool {
-    const NAME: &str = "c-printscan-long-double";
-    let folders = command.args.iter().filter_map(|word| word.to_str()?.strip_prefix("-L"));
-    let is_there = folders.map(Path::new).any(|folder| folder.join(format!("lib{NAME}.a")).is_file());
-    let libc = command.args.iter().rposition(|word| word == "-lc").filter(|_| is_there);
-    // The first definition wins.
-    libc.map(|at| command.args.insert(at, format!("-l{NAME}").into())).is_some()
-}
-
 /// Takes out what [`command`] added for one of emcc's spellings.
 pub fn unexport(command: &mut Command, names: &[String]) {
     let unwanted = |word: &OsString, name: &String| {

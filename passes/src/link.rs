@@ -23,6 +23,7 @@
 //! reaches one object by another's address does what its language leaves undefined.
 
 mod knowledge;
+mod strings;
 mod uses;
 
 use std::collections::{BTreeMap, HashMap};
@@ -32,6 +33,7 @@ use wasmparser::Operator;
 
 use crate::{Error, FuncId, Module};
 use knowledge::Knowledge;
+pub use strings::strings;
 use uses::{Access, Uses};
 
 /// A module without link information, and what came of that.

@@ -5,7 +5,6 @@
 mod provide;
 
 pub use provide::Runtime;
-pub(crate) use provide::archive;
 
 /// A file of the runtime: its path below the runtime's folder, and its text.
 #[derive(Debug, Clone, Copy)]

@@ -10,6 +10,7 @@ use super::{
     COMPILE_ARGS, COMPILE_SMALL_ARGS, FILES, HEADERS, INCLUDE, MALLOC_LIBRARY, MALLOC_SOURCE, MEM_SOURCE, POSIX,
     POSIX_SOURCE, PREINIT_SOURCE, SJLJ_SOURCE, THREAD_SOURCE,
 };
+use crate::archive;
 use crate::cache::Key;
 use crate::error::{Error, Result};
 use crate::process::Limits;
@@ -182,42 +183,9 @@ impl Runtime {
             if let Some(name) = library.as_ref().and_then(|path| path.file_name()) {
                 let object = |member: &&str| Ok((member.to_string(), fs::read(into.join(format!("{member}.o")))?));
                 let objects = members.iter().map(object).collect::<std::io::Result<Vec<_>>>().map_err(fail)?;
-                fs::write(into.join(name), archive(&objects)).map_err(fail)?;
+                fs::write(into.join(name), archive::write(&objects)).map_err(fail)?;
             }
         }
         self.sums(into).and_then(|sums| fs::write(into.join(SUMS), sums)).map_err(fail)
     }
-}
-
-/// An archive of objects, each by its name without the suffix, with the index that wasm-ld wanted before LLVM 15.
-pub(crate) fn archive(objects: &[(String, Vec<u8>)]) -> Vec<u8> {
-    // Name, time, owner, group, mode, size, each padded, as ar(5) has them; the name has room for 15 characters.
-    let member = |name: &str, content: &[u8]| {
-        let mut bytes = format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, content.len()).into_bytes();
-        bytes.extend(content);
-        if bytes.len() % 2 == 1 {
-            bytes.push(b'\n');
-        }
-        bytes
-    };
-    // The index: how many symbols, where the member of each begins, and their names, each ended by a zero.
-    let index = |from: usize| {
-        let (mut at, mut places, mut names) = (from, Vec::new(), Vec::new());
-        for (_, object) in objects {
-            for name in crate::exports::defined(object) {
-                places.push(at as u32);
-                names.extend(name.bytes().chain([0]));
-            }
-            at += member("", object).len();
-        }
-        let numbers = [places.len() as u32].into_iter().chain(places).flat_map(u32::to_be_bytes);
-        member("/", &numbers.chain(names).collect::<Vec<u8>>())
-    };
-    let start = b"!<arch>\n";
-    // Its length does not depend on what is in it.
-    let mut bytes = [&start[..], &index(start.len() + index(0).len())].concat();
-    for (name, object) in objects {
-        bytes.extend(member(&format!("{name:.13}.o/"), object));
-    }
-    bytes
 }

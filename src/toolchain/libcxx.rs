@@ -10,6 +10,7 @@ use wbuild_targets::Target;
 use super::install::{disk_error, lock, new_staging, remove_leftovers};
 use super::memory::hex;
 use super::{Places, Toolchain};
+use crate::archive;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::process::{self, Command, Limits};
@@ -266,7 +267,7 @@ impl Library {
                 objects.push((stem, fs::read(object).map_err(fail)?));
                 fs::remove_file(object).map_err(fail)?;
             }
-            fs::write(into.join(name), runtime::archive(&objects)).map_err(fail)?;
+            fs::write(into.join(name), archive::write(&objects)).map_err(fail)?;
         }
         fs::write(into.join("wbuild.txt"), format!("{VERSION}\n")).map_err(fail)
     }

@@ -1,4 +1,4 @@
-//! Programs do what native ones of the same source do: with files for standard input and output, and with printf.
+//! Programs do what native ones of the same source do: with files for standard input and output, and with each printf.
 
 use std::fs::File;
 use std::path::Path;
@@ -131,5 +131,79 @@ fn long_double_is_printed_and_read_where_a_format_has_it() {
         let [native, launcher] =
             both(folder.path(), SOURCE, options).map(|mut command| text(&command.output().unwrap()));
         assert_eq!(native, launcher, "{options:?}");
+    }
+}
+
+/// What the printf without floating point would say of it.
+const NO_FLOATS: &[u8] = b"Support for floating-point formatting is currently disabled.";
+
+/// Declarations, and what `main(count, words)` does. None of its formats has floating point.
+const WITHOUT_FLOATS: &[(&str, &str)] = &[
+    ("", r#"printf("%d %s %5.3lld%%|% d f\n", count, "text", 12345678901LL, 7);"#),
+    ("", r#"printf(count > 1 ? "many %d\n" : "%x one\n", count);"#),
+    ("", r#"char out[9]; snprintf(out, 9, "%03d", count); fprintf(stderr, "%s\n", out); dprintf(1, "%o\n", count + 8);"#),
+    ("", r#"double read = strtod("2.5", 0); sscanf("0.5", "%lf", &read); printf("%d\n", (int)(read * 10));"#),
+    (
+        "__attribute__((noinline)) void tell(FILE *to, const char *format, va_list rest) { vfprintf(to, format, rest); }
+         __attribute__((noinline)) void say(const char *format, ...) {
+             va_list rest; va_start(rest, format); tell(stdout, format, rest); va_end(rest);
+         }",
+        r#"say("%d\n", count); say("%c and %s\n", 'x', "y"); for (int i = 0; i < count + 2; i++) say(i ? "|" : "%o\n", count);"#,
+    ),
+    (
+        "",
+        r#"const char *format = "x\n";
+           for (int i = 0; i < count + 3; i++) { printf(format, i); format = i % 2 ? "%d\n" : "y%%f\n"; }"#,
+    ),
+    ("", r#"errno = ENOENT; perror("it"); errno = EINVAL; printf("%m\n");"#),
+];
+
+/// The same, where a format has floating point, or is not known to have none.
+const PERHAPS_FLOATS: &[(&str, &str)] = &[
+    ("", r#"printf("%.3f\n", count / 7.0);"#),
+    ("", r#"printf(count > 1 ? "%d\n" : "%g\n", count * 0.5);"#),
+    ("char format[] = \"%d %g\\n\";", r#"if (count > 1) format[1] = 'x'; printf(format, count, 0.25);"#),
+    ("", r#"char format[9]; snprintf(format, 9, "%%.%dF\n", count); printf(format, 1.75);"#),
+    (
+        "const char *const formats[] = {\"%d\\n\", \"%.1e\\n\", \"%s\\n\"};",
+        r#"for (int i = 1; i < count + 1; i++) printf(formats[i], 2.5);"#,
+    ),
+    ("int (*volatile print)(const char *, ...) = printf;", r#"print("%a\n", 0.5); printf("%d\n", count);"#),
+    (
+        "__attribute__((noinline)) void say(const char *format, ...) {
+             va_list rest; va_start(rest, format); vprintf(format, rest); va_end(rest);
+         }",
+        r#"say("%d\n", count); say("%G\n", 1e10);"#,
+    ),
+    (
+        "__attribute__((noinline)) void say(const char *format, int number) {
+             if (number > 1) format = strchr(\"+%f\", '%'); printf(format, number, number);
+         }",
+        r#"say("%d\n", count); say("%x\n", count);"#,
+    ),
+    (
+        "",
+        r#"const char *format = "x\n"; for (int i = 0; i < count + 3; i++) { printf(format, 0.5); format = i % 2 ? "y\n" : "%f\n"; }"#,
+    ),
+    ("#include <wchar.h>", r#"wprintf(L"%d %.2f\n", count, 1.5);"#),
+];
+
+#[test]
+fn printf_is_without_floating_point_where_no_format_has_any() {
+    for (programs, expected) in [(WITHOUT_FLOATS, true), (PERHAPS_FLOATS, false)] {
+        for (declarations, body) in programs {
+            let headers = ["errno", "stdarg", "stdio", "stdlib", "string"].map(|name| format!("#include <{name}.h>\n"));
+            let headers = headers.concat();
+            let source = format!("{headers}{declarations}\nint main(int count, char **words) {{ {body} return 0; }}\n");
+            for options in [&["-Oz"][..], &["-Os", "--lto=off"]] {
+                let folder = tempfile::tempdir().unwrap();
+                let [native, launcher] =
+                    both(folder.path(), &source, options).map(|mut command| text(&command.output().unwrap()));
+                assert_eq!(native, launcher, "{body} with {options:?}");
+                let module = std::fs::read(folder.path().join("launcher.wasm")).unwrap();
+                let is_without = module.windows(NO_FLOATS.len()).any(|bytes| bytes == NO_FLOATS);
+                assert_eq!(is_without, expected, "{body} with {options:?}");
+            }
+        }
     }
 }

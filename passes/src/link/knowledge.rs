@@ -20,6 +20,8 @@ pub(super) struct Knowledge<'a> {
     pub code: BTreeMap<usize, Relocation>,
     /// Addresses that stand in memory: where, and of which object.
     pub pointers: Vec<(u32, usize)>,
+    /// By the names that the linker knows them by, those that it knows in all objects.
+    pub functions: BTreeMap<&'a str, u32>,
     /// The segments: the address of the first byte, and the bytes.
     segments: Vec<(u32, &'a [u8])>,
 }
@@ -98,7 +100,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Knowledge<'_>>, Doubt> {
     }
     let (symbols, objects) = symbols(&sections)?;
     let segments = sections.segments.iter().map(|&(_, address, bytes)| (address, bytes)).collect();
-    let mut known = Knowledge { symbols, objects, code: BTreeMap::new(), pointers: Vec::new(), segments };
+    let functions = sections.symbols.iter().filter_map(|info| match info {
+        SymbolInfo::Func { flags, index, name } if !flags.contains(SymbolFlags::BINDING_LOCAL) => {
+            Some(((*name)?, *index))
+        }
+        _ => None,
+    });
+    let functions = functions.collect();
+    let mut known = Knowledge { symbols, objects, code: BTreeMap::new(), pointers: Vec::new(), functions, segments };
     for reader in &sections.relocations {
         relocations(bytes, &sections, reader, &mut known)?;
     }
@@ -112,6 +121,13 @@ impl Knowledge<'_> {
             let from = range.start.checked_sub(*start)? as usize;
             bytes.get(from..from + range.len())
         })
+    }
+
+    /// The string that begins at an address, without its zero, if it was declared to be constant.
+    pub fn constant_string(&self, address: u32) -> Option<&[u8]> {
+        let object = &self.objects[self.object_of(&(address..address.checked_add(1)?))?];
+        let bytes = self.bytes(address..object.range.end).filter(|_| object.constant && !object.known_elsewhere)?;
+        bytes.iter().position(|&byte| byte == 0).map(|end| &bytes[..end])
     }
 
     /// The words of four bytes that stand in memory at first, with their addresses.

@@ -1,0 +1,227 @@
+//! Which strings a function may be given, where the linker knows all of them: what printf needs of its formats.
+//!
+//! From the function that is asked for, callers are followed upwards. A caller that hands on a parameter of its own is
+//! asked for as well; every other must give addresses of strings that are declared constant, perhaps one of several. A
+//! function that is named outside of calls may be given anything, and so may one whose address is taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmparser::{Operator, RelocationType};
+
+use super::knowledge::{self, Knowledge, Symbol};
+use crate::module::Collect;
+use crate::pass::outline::shape::{Given, shape};
+use crate::{Error, FuncId, Item, Module, Reference};
+
+/// How often a function is walked: once to learn what its locals are, once to use it, and some more where one is set to
+/// another. Beyond that, nothing is said of it.
+const ROUNDS: usize = 8;
+
+/// A parameter of a function.
+type Parameter = (FuncId, u32);
+
+/// Where a value may come from; `None` where that is not known.
+type Sources = Option<BTreeSet<Source>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    Address(u32),
+    Parameter(u32),
+}
+
+/// Every string, without its zero, that `parameter` (from 0) of the function of this name can be in a module that wasm-ld
+/// made with `--emit-relocs`. `None` where one of them is no constant, where nothing is known of the module, and where
+/// there is no such function.
+pub fn strings(bytes: &[u8], function: &str, parameter: u32) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
+    crate::validate(bytes)?;
+    let Ok(Some(known)) = knowledge::read(bytes) else { return Ok(None) };
+    let Some(&function) = known.functions.get(function) else { return Ok(None) };
+    let module = Module::parse(bytes)?;
+    let Some(addresses) = addresses(&module, &known, (FuncId(function), parameter))? else { return Ok(None) };
+    Ok(addresses.into_iter().map(|address| known.constant_string(address).map(<[u8]>::to_vec)).collect())
+}
+
+/// The addresses that a parameter can be.
+fn addresses(module: &Module<'_>, known: &Knowledge<'_>, asked: Parameter) -> Result<Option<BTreeSet<u32>>, Error> {
+    let callers = callers(module)?;
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::from([asked]);
+    let mut open = vec![asked];
+    while let Some((function, parameter)) = open.pop() {
+        let Some(calling) = callers.get(&function) else { continue };
+        for caller in calling {
+            let Some(caller) = *caller else { return Ok(None) };
+            let walk = Walk::new(module, known, caller, (function, parameter));
+            let Some(sources) = walk.run().map_err(|error| error.in_function(caller.0))? else { return Ok(None) };
+            for source in sources {
+                match source {
+                    Source::Address(address) => {
+                        found.insert(address);
+                    }
+                    Source::Parameter(own) if seen.insert((caller, own)) => open.push((caller, own)),
+                    Source::Parameter(_) => {}
+                }
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Who calls each function; `None` among them where it is named in another way.
+fn callers(module: &Module<'_>) -> Result<BTreeMap<FuncId, BTreeSet<Option<FuncId>>>, Error> {
+    let mut callers: BTreeMap<FuncId, BTreeSet<Option<FuncId>>> = BTreeMap::new();
+    let mut report = Collect(|reference| {
+        if let Reference::Item(Item::Func(id)) = reference {
+            callers.entry(id).or_default().insert(None);
+        }
+    });
+    report.functions_outside_code(module)?;
+    for (id, function) in module.functions.iter() {
+        let Some(body) = function.source.defined() else { continue };
+        for operator in body.reader().get_operators_reader()? {
+            let (callee, caller) = match operator? {
+                Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
+                    (function_index, Some(id))
+                }
+                Operator::RefFunc { function_index } => (function_index, None),
+                _ => continue,
+            };
+            callers.entry(FuncId(callee)).or_default().insert(caller);
+        }
+    }
+    Ok(callers)
+}
+
+/// Follows what a function gives to another.
+///
+/// Where ways of control meet, a local is one of all that it was set to before, and in a loop one of all that it is ever
+/// set to; in between it is what it was set to last.
+struct Walk<'w, 'a> {
+    module: &'w Module<'a>,
+    known: &'w Knowledge<'w>,
+    function: FuncId,
+    asked: Parameter,
+    /// What each local is; of others, what it may be by what came before, and what it may be at all. Parameters are among them.
+    now: Locals,
+    before: Locals,
+    ever: Locals,
+    /// Of each block around, whether it is a loop.
+    blocks: Vec<bool>,
+    /// The end of the stack, as far back as it is known.
+    stack: Vec<Sources>,
+    given: Sources,
+}
+
+type Locals = BTreeMap<u32, Sources>;
+
+impl<'w, 'a> Walk<'w, 'a> {
+    fn new(module: &'w Module<'a>, known: &'w Knowledge<'w>, function: FuncId, asked: Parameter) -> Self {
+        let (now, before, ever) = Default::default();
+        let (blocks, stack, given) = Default::default();
+        Walk { module, known, function, asked, now, before, ever, blocks, stack, given }
+    }
+
+    /// Everything that it gives.
+    fn run(mut self) -> Result<Sources, Error> {
+        let Some(body) = self.module.functions.get(self.function).and_then(|f| f.source.defined()) else {
+            return Ok(None);
+        };
+        let parameters = self.module.function_type(self.function).map_or(0, |ty| ty.params().len() as u32);
+        for _ in 0..ROUNDS {
+            self.before = (0..parameters).map(|local| (local, Some([Source::Parameter(local)].into()))).collect();
+            self.given = Some(BTreeSet::new());
+            self.now.clear();
+            self.stack.clear();
+            let mut operators = body.reader().get_operators_reader()?;
+            while !operators.eof() {
+                let at = operators.original_position();
+                let operator = operators.read()?;
+                let relocation = self.known.code.range(at..operators.original_position()).next();
+                let address = relocation.filter(|(_, relocation)| {
+                    relocation.ty == RelocationType::MemoryAddrSleb && matches!(relocation.symbol, Symbol::Data { .. })
+                });
+                self.operator(&operator, address.is_some());
+            }
+            if self.before == self.ever {
+                return Ok(self.given);
+            }
+            self.ever = std::mem::take(&mut self.before);
+        }
+        Ok(None)
+    }
+
+    fn operator(&mut self, operator: &Operator<'_>, is_address: bool) {
+        match *operator {
+            Operator::I32Const { value } if is_address => {
+                self.stack.push(Some([Source::Address(value as u32)].into()));
+            }
+            Operator::LocalGet { local_index } => self.stack.push(self.local(local_index)),
+            Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
+                let value = self.stack.pop().flatten();
+                join(self.before.entry(local_index).or_insert_with(|| Some(BTreeSet::new())), &value);
+                if matches!(operator, Operator::LocalTee { .. }) {
+                    self.stack.push(value.clone());
+                }
+                self.now.insert(local_index, value);
+            }
+            Operator::Select => {
+                self.stack.pop();
+                let (mut either, other) = (self.stack.pop().flatten(), self.stack.pop().flatten());
+                join(&mut either, &other);
+                self.stack.push(either);
+            }
+            Operator::Call { function_index } | Operator::ReturnCall { function_index }
+                if FuncId(function_index) == self.asked.0 =>
+            {
+                let parameters = self.module.function_type(self.asked.0).map_or(0, |ty| ty.params().len());
+                let behind = parameters.saturating_sub(self.asked.1 as usize);
+                let value = self.stack.len().checked_sub(behind).and_then(|at| self.stack[at].clone());
+                join(&mut self.given, &value);
+                self.other(operator);
+            }
+            _ => {
+                self.control(operator);
+                self.other(operator);
+            }
+        }
+    }
+
+    /// What a local is here. One that nothing has set is zero, which is no string's address.
+    fn local(&self, index: u32) -> Sources {
+        let elsewhere = if self.blocks.contains(&true) { &self.ever } else { &self.before };
+        let value = self.now.get(&index).or_else(|| elsewhere.get(&index));
+        value.cloned().unwrap_or(Some(BTreeSet::new()))
+    }
+
+    fn control(&mut self, operator: &Operator<'_>) {
+        use Operator::*;
+        match operator {
+            Block { .. } | If { .. } | Try { .. } | TryTable { .. } => return self.blocks.push(false),
+            Loop { .. } => self.blocks.push(true),
+            End | Delegate { .. } => drop(self.blocks.pop()),
+            Else | Catch { .. } | CatchAll => {}
+            _ => return,
+        }
+        self.now.clear();
+    }
+
+    fn other(&mut self, operator: &Operator<'_>) {
+        match shape(self.module, operator) {
+            None => self.stack.clear(),
+            Some(shape) => {
+                self.stack.truncate(self.stack.len().saturating_sub(shape.pops));
+                if shape.result != Given::Nothing {
+                    self.stack.push(None);
+                }
+            }
+        }
+    }
+}
+
+/// What comes from either.
+fn join(sources: &mut Sources, more: &Sources) {
+    match (&mut *sources, more) {
+        (Some(sources), Some(more)) => sources.extend(more),
+        _ => *sources = None,
+    }
+}
