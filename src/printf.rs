@@ -31,7 +31,8 @@ const FORMAT: u32 = 1;
 /// libc's. `object` is where a file may be put for the linker to read.
 pub fn suited(linked: &[u8], command: &Command, object: &Path, cache: &Cache) -> Result<Option<Command>> {
     let strings = strings(linked);
-    if !strings.iter().any(|string| string.windows(APOLOGY.len()).any(|bytes| bytes == APOLOGY)) {
+    let apology = memchr::memmem::Finder::new(APOLOGY);
+    if !strings.iter().any(|string| apology.find(string).is_some()) {
         return Ok(None);
     }
     let words = if wants_long_double(strings) {

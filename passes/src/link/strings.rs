@@ -92,33 +92,41 @@ fn callers(module: &Module<'_>) -> Result<BTreeMap<FuncId, BTreeSet<Option<FuncI
     Ok(callers)
 }
 
-/// Follows what a function gives to another.
-///
-/// Where ways of control meet, a local is one of all that it was set to before, and in a loop one of all that it is ever
-/// set to; in between it is what it was set to last.
+/// What locals are; those that are not among them are zero, which is no string's address.
+type Locals = BTreeMap<u32, Sources>;
+
+/// Follows what a function gives to another. Where ways of control meet at the end of a block, a local is what it was at
+/// the block's beginning or one of what it was set to within; where a loop begins, the same.
 struct Walk<'w, 'a> {
     module: &'w Module<'a>,
     known: &'w Knowledge<'w>,
     function: FuncId,
     asked: Parameter,
-    /// What each local is; of others, what it may be by what came before, and what it may be at all. Parameters are among them.
     now: Locals,
-    before: Locals,
-    ever: Locals,
-    /// Of each block around, whether it is a loop.
-    blocks: Vec<bool>,
+    blocks: Vec<Block>,
+    /// What locals are set to within each loop, as far as it was found by earlier rounds.
+    loops: Vec<Locals>,
+    /// How many loops began in this round.
+    begun: usize,
     /// The end of the stack, as far back as it is known.
     stack: Vec<Sources>,
     given: Sources,
 }
 
-type Locals = BTreeMap<u32, Sources>;
+/// A block that has not ended.
+#[derive(Default)]
+struct Block {
+    /// Which loop it is.
+    number: Option<usize>,
+    /// Of the locals that are set within: what they were at its beginning, and what they are set to.
+    first: Locals,
+    sets: Locals,
+}
 
 impl<'w, 'a> Walk<'w, 'a> {
     fn new(module: &'w Module<'a>, known: &'w Knowledge<'w>, function: FuncId, asked: Parameter) -> Self {
-        let (now, before, ever) = Default::default();
-        let (blocks, stack, given) = Default::default();
-        Walk { module, known, function, asked, now, before, ever, blocks, stack, given }
+        let (now, blocks, loops, begun, stack, given) = Default::default();
+        Walk { module, known, function, asked, now, blocks, loops, begun, stack, given }
     }
 
     /// Everything that it gives.
@@ -128,10 +136,10 @@ impl<'w, 'a> Walk<'w, 'a> {
         };
         let parameters = self.module.function_type(self.function).map_or(0, |ty| ty.params().len() as u32);
         for _ in 0..ROUNDS {
-            self.before = (0..parameters).map(|local| (local, Some([Source::Parameter(local)].into()))).collect();
-            self.given = Some(BTreeSet::new());
-            self.now.clear();
+            self.now = (0..parameters).map(|local| (local, Some([Source::Parameter(local)].into()))).collect();
+            (self.begun, self.given) = (0, Some(BTreeSet::new()));
             self.stack.clear();
+            let before = self.loops.clone();
             let mut operators = body.reader().get_operators_reader()?;
             while !operators.eof() {
                 let at = operators.original_position();
@@ -142,10 +150,9 @@ impl<'w, 'a> Walk<'w, 'a> {
                 });
                 self.operator(&operator, address.is_some());
             }
-            if self.before == self.ever {
+            if self.loops == before {
                 return Ok(self.given);
             }
-            self.ever = std::mem::take(&mut self.before);
         }
         Ok(None)
     }
@@ -155,14 +162,20 @@ impl<'w, 'a> Walk<'w, 'a> {
             Operator::I32Const { value } if is_address => {
                 self.stack.push(Some([Source::Address(value as u32)].into()));
             }
-            Operator::LocalGet { local_index } => self.stack.push(self.local(local_index)),
+            Operator::LocalGet { local_index } => {
+                let value = self.now.get(&local_index).cloned().unwrap_or_else(nothing);
+                self.stack.push(value);
+            }
             Operator::LocalSet { local_index } | Operator::LocalTee { local_index } => {
                 let value = self.stack.pop().flatten();
-                join(self.before.entry(local_index).or_insert_with(|| Some(BTreeSet::new())), &value);
                 if matches!(operator, Operator::LocalTee { .. }) {
                     self.stack.push(value.clone());
                 }
-                self.now.insert(local_index, value);
+                let before = self.now.insert(local_index, value.clone()).unwrap_or_else(nothing);
+                if let Some(block) = self.blocks.last_mut() {
+                    block.first.entry(local_index).or_insert(before);
+                    join(block.sets.entry(local_index).or_insert_with(nothing), &value);
+                }
             }
             Operator::Select => {
                 self.stack.pop();
@@ -186,23 +199,48 @@ impl<'w, 'a> Walk<'w, 'a> {
         }
     }
 
-    /// What a local is here. One that nothing has set is zero, which is no string's address.
-    fn local(&self, index: u32) -> Sources {
-        let elsewhere = if self.blocks.contains(&true) { &self.ever } else { &self.before };
-        let value = self.now.get(&index).or_else(|| elsewhere.get(&index));
-        value.cloned().unwrap_or(Some(BTreeSet::new()))
-    }
-
     fn control(&mut self, operator: &Operator<'_>) {
         use Operator::*;
         match operator {
-            Block { .. } | If { .. } | Try { .. } | TryTable { .. } => return self.blocks.push(false),
-            Loop { .. } => self.blocks.push(true),
-            End | Delegate { .. } => drop(self.blocks.pop()),
-            Else | Catch { .. } | CatchAll => {}
-            _ => return,
+            Block { .. } | If { .. } | Try { .. } | TryTable { .. } => self.blocks.push(Default::default()),
+            Loop { .. } => self.begin_loop(),
+            Else | Catch { .. } | CatchAll => {
+                if let Some(block) = self.blocks.last() {
+                    block.meet(&mut self.now);
+                }
+            }
+            End | Delegate { .. } => self.end_block(),
+            _ => {}
         }
-        self.now.clear();
+    }
+
+    fn begin_loop(&mut self) {
+        let number = self.begun;
+        self.begun += 1;
+        self.loops.resize_with(self.loops.len().max(self.begun), Locals::new);
+        let mut block = self::Block { number: Some(number), sets: self.loops[number].clone(), ..Default::default() };
+        for (&local, sets) in &block.sets {
+            let value = self.now.entry(local).or_insert_with(nothing);
+            block.first.insert(local, value.clone());
+            join(value, sets);
+        }
+        self.blocks.push(block);
+    }
+
+    fn end_block(&mut self) {
+        let Some(block) = self.blocks.pop() else { return };
+        block.meet(&mut self.now);
+        if let Some(number) = block.number {
+            self.loops[number].clone_from(&block.sets);
+        }
+        if let Some(around) = self.blocks.last_mut() {
+            for (local, first) in block.first {
+                around.first.entry(local).or_insert(first);
+            }
+            for (local, sets) in &block.sets {
+                join(around.sets.entry(*local).or_insert_with(nothing), sets);
+            }
+        }
     }
 
     fn other(&mut self, operator: &Operator<'_>) {
@@ -216,6 +254,21 @@ impl<'w, 'a> Walk<'w, 'a> {
             }
         }
     }
+}
+
+impl Block {
+    /// What locals are where a way from within meets others.
+    fn meet(&self, now: &mut Locals) {
+        for (&local, sets) in &self.sets {
+            let mut value = self.first.get(&local).cloned().unwrap_or_else(nothing);
+            join(&mut value, sets);
+            now.insert(local, value);
+        }
+    }
+}
+
+fn nothing() -> Sources {
+    Some(BTreeSet::new())
 }
 
 /// What comes from either.
