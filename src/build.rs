@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use wbuild_passes::Input;
 use wbuild_passes::segments::Measure;
 
 use crate::cache::{self, Cache, Made};
@@ -274,6 +275,7 @@ fn finish(
         standalone::check(&name, &lowered, config)?;
     }
     // Every stage validates what it made, so what comes out of the last is valid.
+    let options = pipeline::Options { input: Input::Valid, ..options };
     pipeline::cached(&name, lowered, rest, &options, cache, ui, report)
 }
 
@@ -297,7 +299,7 @@ fn lone_module(
     if config.standalone {
         standalone::check(&name, &module, config)?;
     }
-    let options = pipeline::Options::of(config);
+    let options = pipeline::Options { input: Input::Valid, ..pipeline::Options::of(config) };
     pipeline::cached(&name, module, &pipeline::stages(&options), &options, cache, ui, report)
 }
 
