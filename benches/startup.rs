@@ -1,5 +1,5 @@
-//! How long snapshots take from an instance's making to the end of main, compiled before: ours and somebody else's in
-//! turns. `cargo xtask bench --only snapshots` names the modules in the file WBUILD_MODULES, and reads what is written
+//! How long programs take from an instance's making to the end of main, compiled before: ours and somebody else's in
+//! turns. `cargo xtask bench --only snapshots,speed` names the modules in the file WBUILD_MODULES, and reads what is written
 //! to WBUILD_ANSWER.
 
 use std::time::Instant;
@@ -19,13 +19,13 @@ fn main() {
 
 fn bench() -> Result<(), String> {
     let Some(list) = std::env::var_os("WBUILD_MODULES") else {
-        println!("cargo xtask bench --only snapshots says what to measure");
+        println!("cargo xtask bench --only snapshots,speed says what to measure");
         return Ok(());
     };
     let runs: usize = std::env::var("WBUILD_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(9);
     let text = std::fs::read_to_string(list).map_err(|e| e.to_string())?;
     let pairs: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    println!("\n{:>14} {:>10} {:>10} {:>8}", "start to end", "wbuild", "wizer", "ratio");
+    println!("\n{:>14} {:>10} {:>10} {:>8}", "start to end", "wbuild", "theirs", "ratio");
     let mut answers = Vec::new();
     for pair in &pairs {
         let [ours, theirs] = measure(pair, runs * 3)?;

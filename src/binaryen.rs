@@ -111,6 +111,7 @@ pub enum Accept {
 /// One module to optimize.
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
+    /// A valid module.
     pub module: &'a [u8],
     pub level: Level,
     pub names: Names,
@@ -248,7 +249,8 @@ struct Job {
 }
 
 fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<Result<Job, Reason>> {
-    let used = match wbuild_passes::features(request.module) {
+    let read = wbuild_passes::Module::parse(request.module);
+    let used = match read.and_then(|module| wbuild_passes::module_features(&module)) {
         Ok(used) => used,
         Err(e) => return Ok(Err(Reason::Refused(e.to_string()))),
     };

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use wbuild_passes::Input;
 use wbuild_passes::segments::Measure;
 
 use crate::cache::{self, Cache, Made};
@@ -276,6 +277,7 @@ fn finish(
         standalone::check(&name, &lowered, config)?;
     }
     // Every stage validates what it made, so what comes out of the last is valid.
+    let options = pipeline::Options { input: Input::Valid, ..options };
     pipeline::cached(&name, lowered, rest, &options, cache, ui, report)
 }
 
@@ -299,7 +301,7 @@ fn lone_module(
     if config.standalone {
         standalone::check(&name, &module, config)?;
     }
-    let options = pipeline::Options::of(config);
+    let options = pipeline::Options { input: Input::Valid, ..pipeline::Options::of(config) };
     pipeline::cached(&name, module, &pipeline::stages(&options), &options, cache, ui, report)
 }
 

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use wbuild_passes::Input;
 use wbuild_passes::segments::Measure;
 
 use crate::cache::{self, Cache};
@@ -143,5 +144,6 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         target_features: None,
         origin: Origin::Linked,
         verify_each: settings.verify_each,
+        input: Input::Unknown,
     })
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use wbuild_passes::{Kind, kind};
+use wbuild_passes::{Input, Kind, kind};
 
 use crate::cache::{self, Cache};
 use crate::config::{Debug, Level};
@@ -105,6 +105,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         link_information: false,
         target_features,
         verify_each: args.verify_each,
+        input: Input::Valid,
     };
     let name = if input == Path::new("-") { "standard input".to_string() } else { input.display().to_string() };
     let mut report = Report::new("", level.name());

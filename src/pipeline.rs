@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use wbuild_passes as passes;
+use wbuild_passes::Input;
 use wbuild_passes::segments::Measure;
 
 use crate::args;
@@ -36,6 +37,8 @@ pub struct Options {
     /// What a module is to be small by.
     pub measure: Measure,
     pub verify_each: bool,
+    /// What is known of the module.
+    pub input: Input,
 }
 
 /// Where the module comes from, which says what may be done to it.
@@ -115,6 +118,7 @@ impl Options {
                 Work::Module(..) => Origin::Finished,
             },
             verify_each: config.verify_each,
+            input: Input::Unknown,
         }
     }
 }
@@ -134,6 +138,9 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     }
     if let Some(lowering) = options.target_features.and_then(TargetFeatures::lowering) {
         first.push((lowering, "before Binaryen, which uses what it finds in use"));
+        if !optimize {
+            first.push((unused, "types that nothing has any more are as new as what had them"));
+        }
     }
     if optimize {
         first.push((unused, "what is dead costs every later stage time"));
@@ -257,6 +264,7 @@ pub fn run(
         };
     }
     let had_dwarf = options.debug == Debug::Full && has_dwarf(&module);
+    let mut input = options.input;
     for stage in stages {
         let (start, before) = (Instant::now(), module.len());
         ui.progress(format!("{what}: {}", stage.name()));
@@ -264,7 +272,7 @@ pub fn run(
         match stage {
             Stage::Passes(steps) => {
                 let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
-                module = run_passes(what, &module, &names, options.verify_each)?;
+                module = passes_by_name(what, &module, &names, options.verify_each, input)?;
             }
             Stage::Binaryen(level, _) => match optimize(&module, *level, options)? {
                 Outcome::Better(after) => module = after,
@@ -299,6 +307,11 @@ pub fn run(
             }
         }
         report.stage(Timing { name: stage.name(), start, before: Some(before), after: Some(module.len()), note });
+        // Each validates what it gives out, or gives out what it was given.
+        input = match stage {
+            Stage::Binaryen(..) => input,
+            _ => Input::Valid,
+        };
     }
     if had_dwarf && !has_dwarf(&module) {
         ui.note(
@@ -332,8 +345,12 @@ fn densest(what: &str, module: &[u8], verify_each: bool) -> Result<(Vec<u8>, Str
 
 /// Runs passes by name over a module, in one reading of it.
 pub fn run_passes(what: &str, module: &[u8], names: &[&str], verify_each: bool) -> Result<Vec<u8>> {
+    passes_by_name(what, module, names, verify_each, Input::Unknown)
+}
+
+fn passes_by_name(what: &str, module: &[u8], names: &[&str], verify_each: bool, input: Input) -> Result<Vec<u8>> {
     let found = names.iter().map(|name| passes::find(name).ok_or_else(|| unknown(name))).collect::<Result<Vec<_>>>()?;
-    passes::run(module, &found, &passes::Options { verify_each }).map_err(|error| explain(error, what))
+    passes::run(module, &found, &passes::Options { verify_each, input }).map_err(|error| explain(error, what))
 }
 
 fn unknown(name: &str) -> Error {

@@ -139,15 +139,28 @@ impl Command {
             (child.0.stdin.take(), child.0.stdout.take().expect("piped"), child.0.stderr.take().expect("piped"));
         let mut timed_out = false;
         let (status, out, err) = std::thread::scope(|scope| {
+            // Both readers hold an end of it; when both have read all, the child is as good as done.
+            let (reading, done) = std::sync::mpsc::channel::<()>();
+            let also_reading = reading.clone();
             scope.spawn(move || {
                 if let Some(stdin) = &mut stdin {
                     // A child that does not read its input is the child's affair.
                     let _ = stdin.write_all(input);
                 }
             });
-            let out = scope.spawn(move || read_all(&mut stdout));
-            let err = scope.spawn(move || read_all(&mut stderr));
-            let status = child.wait(limits.time.map(|t| start + t), &mut timed_out);
+            let out = scope.spawn(move || {
+                let _reading = reading;
+                read_all(&mut stdout)
+            });
+            let err = scope.spawn(move || {
+                let _reading = also_reading;
+                read_all(&mut stderr)
+            });
+            let deadline = limits.time.map(|t| start + t);
+            if let Some(deadline) = deadline {
+                let _ = done.recv_timeout(deadline.saturating_duration_since(Instant::now()));
+            }
+            let status = child.wait(deadline, &mut timed_out);
             (status, out.join().unwrap_or_default(), err.join().unwrap_or_default())
         });
         Ok(Output {

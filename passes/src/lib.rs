@@ -22,12 +22,12 @@ pub mod snapshot;
 mod validate;
 
 pub use error::{Blame, Error};
-pub use features::{Features, features, function_with};
+pub use features::{Features, features, function_with, module_features};
 pub use kind::{Kind, kind};
 pub use module::*;
 pub use proved::{Proved, harden_and_check};
 pub use registry::{DebugInfo, Pass, find, registry};
-pub use run::{Options, run};
+pub use run::{Input, Options, run};
 pub use validate::validate;
 
 pub use wasm_encoder;

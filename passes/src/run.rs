@@ -8,13 +8,29 @@ use crate::{Blame, Error, Module, Pass, validate};
 pub struct Options {
     /// Encode and validate after every pass, so that the pass that broke a module is named.
     pub verify_each: bool,
+    /// Whether anyone has validated the input.
+    pub input: Input,
+}
+
+/// What is known of a module that passes are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Input {
+    /// Nothing: it is validated first.
+    #[default]
+    Unknown,
+    /// It is valid: the bytes that a validator looked at, such as [`run`]'s own result.
+    Valid,
 }
 
 /// Runs passes over a module. The input must be valid, and may be no object file or dynamic library, whose
 /// custom sections describe code by offset. A result that is not valid is an internal error that names
 /// the pass, if it can be told, and the function.
 pub fn run(bytes: &[u8], passes: &[&Pass], options: &Options) -> Result<Vec<u8>, Error> {
-    let mut module = read(bytes)?;
+    refuse_linkable(bytes)?;
+    if options.input == Input::Unknown {
+        validate(bytes)?;
+    }
+    let mut module = Module::parse(bytes)?;
     for pass in passes {
         (pass.run)(&mut module).map_err(|error| match error.blame {
             // A pass may have its own demands on a module, and say that it does not meet them.
@@ -52,12 +68,6 @@ pub(crate) fn rewrite(
         Blame::Internal => blame(error, &[name]),
     })?;
     write(bytes, &module, &[name])
-}
-
-fn read(bytes: &[u8]) -> Result<Module<'_>, Error> {
-    refuse_linkable(bytes)?;
-    validate(bytes)?;
-    Module::parse(bytes)
 }
 
 fn write(bytes: &[u8], module: &Module<'_>, passes: &[&str]) -> Result<Vec<u8>, Error> {

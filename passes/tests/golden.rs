@@ -61,7 +61,7 @@ fn passes_do_what_the_snapshots_show() {
     for path in cases {
         let case = read(&path);
         let name = path.display();
-        let options = Options { verify_each: true };
+        let options = Options { verify_each: true, ..Options::default() };
         let output = run(&case.wasm, &case.passes, &options).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(output != case.wasm, case.fires, "{name}: whether it fires");
         let may_grow = case.passes.iter().any(|pass| LOWERINGS.contains(&pass.name));

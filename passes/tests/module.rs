@@ -161,7 +161,8 @@ fn an_invalid_body_from_a_pass_is_found_and_blamed() {
         debug_info: wbuild_passes::DebugInfo::Invalidates,
     };
     for verify_each in [false, true] {
-        let error = run(&bytes, &[&BREAKS, find("strip").unwrap()], &Options { verify_each }).unwrap_err();
+        let error = run(&bytes, &[&BREAKS, find("strip").unwrap()], &Options { verify_each, ..Options::default() })
+            .unwrap_err();
         assert_eq!((error.blame, error.function), (wbuild_passes::Blame::Internal, Some(0)));
         assert!(error.message.contains("breaks"), "{error}");
         assert_eq!(error.message.starts_with("pass `breaks`"), verify_each, "{error}");

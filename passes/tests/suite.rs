@@ -70,7 +70,8 @@ fn every_valid_module_comes_back_and_goes_through_every_pass() {
             let may_grow = pass.name == "lower-to-mvp" || pass.name.ends_with("-for-compression");
             assert!(may_grow || output.len() <= bytes.len(), "{name}: {} made it larger", pass.name);
         }
-        let output = run(&bytes, &settling, &Options { verify_each: true }).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let output = run(&bytes, &settling, &Options { verify_each: true, ..Options::default() })
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(run(&output, &settling, &Options::default()).unwrap(), output, "{name}: a second run changes more");
     }
     assert!(valid > 1500 && refused > 1000, "{valid} valid, {refused} refused");

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use wasm_encoder::{CustomSection, ExportKind, ExportSection, NameMap, NameSection, RawSection, Section};
-use wasmparser::{
-    BinaryReader, ExternalKind, Name, NameSectionReader, Parser, Payload, TypeRef, Validator, WasmFeatures,
-};
+use wasmparser::{BinaryReader, ExternalKind, Name, NameSectionReader, Parser, Payload, TypeRef};
 
 use super::{Imports, Names, Reason, Request};
 
@@ -238,7 +236,6 @@ impl Wrapped {
 }
 
 pub(super) fn unwrap(module: &[u8], wrapped: &Wrapped, request: &Request<'_>) -> Result<Unwrapped, String> {
-    Validator::new_with_features(WasmFeatures::all()).validate_all(module).map_err(|e| format!("invalid: {e}"))?;
     let parts = parts(module).map_err(|e| e.to_string())?;
     if parts.interface(&wrapped.prefix, request.imports) != wrapped.interface {
         return Err("its imports or exports are others".to_string());
@@ -268,7 +265,7 @@ pub(super) fn unwrap(module: &[u8], wrapped: &Wrapped, request: &Request<'_>) ->
         }
     }
     // What was taken apart and put together here is checked as well as what Binaryen wrote.
-    Validator::new_with_features(WasmFeatures::all()).validate_all(&bytes).map_err(|e| format!("invalid: {e}"))?;
+    wbuild_passes::validate(&bytes).map_err(|e| format!("invalid: {e}"))?;
     Ok(Unwrapped { bytes, size })
 }
 

@@ -198,7 +198,9 @@ fn golden_modules_behave_the_same_before_and_after_their_passes() {
         if passes.iter().any(|pass| CHANGES_INTERFACE.contains(&pass.name)) {
             continue;
         }
-        let after = wbuild_passes::run(&before, &passes, &wbuild_passes::Options { verify_each: true }).unwrap();
+        let after =
+            wbuild_passes::run(&before, &passes, &wbuild_passes::Options { verify_each: true, ..Default::default() })
+                .unwrap();
         for verdict in [comparison.compare_calls(&before, &after, &given), comparison.compare(&before, &after)] {
             match verdict.unwrap_or_else(|e| panic!("{name}: {e}")) {
                 Verdict::Same(tally) => {

@@ -220,7 +220,9 @@ fn passes(module: &[u8], numbers: &mut Random) -> (Result<Vec<u8>, Case>, [bool;
     let count = 1 + numbers.next() % 4;
     let names: Vec<&str> = (0..count).map(|_| PASSES[(numbers.next() % PASSES.len() as u64) as usize]).collect();
     let passes: Vec<_> = names.iter().map(|name| wbuild_passes::find(name).unwrap()).collect();
-    let run = |passes: &[_]| wbuild_passes::run(module, passes, &wbuild_passes::Options { verify_each: true });
+    let run = |passes: &[_]| {
+        wbuild_passes::run(module, passes, &wbuild_passes::Options { verify_each: true, ..Default::default() })
+    };
     let rare = RARE.map(|rare| {
         let pass = passes.iter().find(|pass| pass.name == rare).copied();
         pass.is_some_and(|pass| run(&[pass]).is_ok_and(|after| after != module))

@@ -127,6 +127,7 @@ fn levels() -> Vec<(String, Vec<Stage>)> {
             target_features,
             link_information,
             verify_each: true,
+            input: wbuild_passes::Input::Unknown,
         })
     };
     let levels = [Level::O0, Level::O1, Level::O2, Level::O3, Level::O4, Level::Os, Level::Oz];
@@ -173,7 +174,7 @@ fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<
 
 fn run_passes(module: &[u8], steps: &[wbuild::pipeline::Step]) -> Vec<u8> {
     let passes: Vec<_> = steps.iter().map(|(name, _)| wbuild_passes::find(name).unwrap()).collect();
-    match wbuild_passes::run(module, &passes, &wbuild_passes::Options { verify_each: true }) {
+    match wbuild_passes::run(module, &passes, &wbuild_passes::Options { verify_each: true, ..Default::default() }) {
         Ok(after) => after,
         Err(e) if e.blame == wbuild_passes::Blame::Internal => panic!("{e}"),
         Err(_) => module.to_vec(),

@@ -15,7 +15,10 @@ use xtask::shell::{self, Result};
 
 use crate::demo::report;
 use crate::setup::{self, Machine, Program};
-use crate::{bench_builds, bench_cache, bench_determinism, bench_optimizer, bench_rust, bench_snapshots};
+use crate::{
+    bench_builds, bench_cache, bench_determinism, bench_effort, bench_optimizer, bench_rust, bench_snapshots,
+    bench_speed,
+};
 
 const NEEDED: &[Program] = &[Program { name: "wasm-opt", package: "binaryen" }, setup::EMCC];
 
@@ -68,6 +71,12 @@ pub fn bench(words: &[OsString]) -> Result<()> {
     if wanted("linked") {
         gates.extend(bench_optimizer::linked(&machine, folder.path())?);
     }
+    if wanted("effort") {
+        gates.extend(bench_effort::effort(&machine, folder.path(), settings.runs)?);
+    }
+    if wanted("speed") {
+        gates.extend(bench_speed::speed(&machine, folder.path(), settings.runs)?);
+    }
     println!("\n{:<62} {:>9} {:>9}", "gate", "measured", "limit");
     for gate in &gates {
         let verdict = if gate.value <= gate.limit { "ok" } else { "MISSED" };
@@ -99,8 +108,6 @@ fn settings(words: &[OsString]) -> Result<Settings> {
 
 /// `wbuild hello.c -O3 --standalone` against clang and Binaryen by hand, and against emcc.
 fn hello(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> {
-    let source = folder.join("hello.c");
-    std::fs::copy(&programs::hello().sources[0], &source).map_err(|e| format!("cannot copy hello.c: {e}"))?;
     let by_hand = ByHand::new(machine, folder)?;
     let mut times = [const { Vec::new() }; 3];
     // The first of each is left out: it reads files that the others find in memory.
@@ -144,14 +151,16 @@ fn emcc_hello(folder: &Path) -> Command {
 }
 
 /// clang and Binaryen without wbuild, on the toolchain that wbuild found.
-struct ByHand {
+pub struct ByHand {
     clang: PathBuf,
     sysroot: PathBuf,
     resources: PathBuf,
 }
 
 impl ByHand {
-    fn new(machine: &Machine, folder: &Path) -> Result<ByHand> {
+    pub fn new(machine: &Machine, folder: &Path) -> Result<ByHand> {
+        let source = folder.join("hello.c");
+        std::fs::copy(&programs::hello().sources[0], &source).map_err(|e| format!("cannot copy hello.c: {e}"))?;
         shell::output(wbuild_hello(machine, folder).args(["--json", "tools.json"]))?;
         let report = report(&folder.join("tools.json"))?;
         let (clang, sysroot) = (tool(&report, "clang")?, tool(&report, "sysroot")?);
@@ -160,20 +169,25 @@ impl ByHand {
         let own = PathBuf::from(String::from_utf8_lossy(&own.stdout).trim());
         let resources = folder.join("resources");
         shell::output(Command::new("mkdir").arg("-p").arg(&resources))?;
-        shell::output(Command::new("ln").arg("-s").arg(own.join("include")).arg(resources.join("include")))?;
-        shell::output(Command::new("ln").arg("-s").arg(sysroot.join("lib")).arg(resources.join("lib")))?;
+        shell::output(Command::new("ln").arg("-sfn").arg(own.join("include")).arg(resources.join("include")))?;
+        shell::output(Command::new("ln").arg("-sfn").arg(sysroot.join("lib")).arg(resources.join("lib")))?;
         Ok(ByHand { clang, sysroot, resources })
     }
 
     fn build(&self, folder: &Path) -> Result<()> {
-        let mut clang = Command::new(&self.clang);
-        clang.args(["--target=wasm32-wasip1", "-O3", "--no-wasm-opt", "-Wl,--strip-debug", "hello.c"]);
-        clang.arg(format!("--sysroot={}", self.sysroot.display()));
-        clang.arg(format!("-resource-dir={}", self.resources.display()));
-        shell::output(clang.args(["-o", "linked.wasm"]).current_dir(folder))?;
+        self.link(folder, &["hello.c".into()], "linked.wasm")?;
         let mut binaryen = Command::new("wasm-opt");
         binaryen.args(["-O3", "--strip-producers", "--strip-target-features", "linked.wasm", "-o", "by-hand.wasm"]);
         shell::output(binaryen.current_dir(folder)).map(drop)
+    }
+
+    /// clang at -O3, which links.
+    pub fn link(&self, folder: &Path, words: &[OsString], out: &str) -> Result<()> {
+        let mut clang = Command::new(&self.clang);
+        clang.args(["--target=wasm32-wasip1", "-O3", "--no-wasm-opt", "-Wl,--strip-debug"]);
+        clang.arg(format!("--sysroot={}", self.sysroot.display()));
+        clang.arg(format!("-resource-dir={}", self.resources.display()));
+        shell::output(clang.args(words).args(["-o", out]).current_dir(folder)).map(drop)
     }
 }
 

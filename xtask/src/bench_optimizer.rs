@@ -110,7 +110,7 @@ impl Bench<'_> {
 
     fn against(&self, name: &str, input: &Path, ours: &Path, dense: &Path) -> Result<Sizes> {
         let theirs = self.folder.join(format!("{name}.theirs.wasm"));
-        let mut optimize = binaryen(self.machine)?;
+        let mut optimize = binaryen(self.machine, "-Oz")?;
         optimize.args(["--converge", "--strip-debug", "--strip-producers", "--strip-target-features"]);
         optimize.args(["--enable-simd", "--enable-extended-const"]).arg(input).arg("-o").arg(&theirs);
         shell::output(&mut optimize)?;

@@ -15,7 +15,7 @@ use crate::setup::{self, Machine};
 const BINARYEN: &str = "132.0.0";
 
 /// rustc, its library and its linker, as wbuild found them.
-struct Tools {
+pub struct Tools {
     rustc: PathBuf,
     sysroot: Option<PathBuf>,
     linker: PathBuf,
@@ -35,13 +35,24 @@ pub fn rust(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> 
     Ok(gates)
 }
 
-fn tools(machine: &Machine, folder: &Path) -> Result<Tools> {
+pub fn tools(machine: &Machine, folder: &Path) -> Result<Tools> {
+    let source = shell::root().join("testdata/rust/hello.rs");
     let mut command = Command::new(&machine.wbuild);
-    shell::output(command.args(["hello.rs", "-Oz", "-o", "wbuild.wasm", "--json", "rust.json"]).current_dir(folder))?;
+    shell::output(command.arg(source).args(["-Oz", "-o", "wbuild.wasm", "--json", "rust.json"]).current_dir(folder))?;
     let report = report(&folder.join("rust.json"))?;
     // An installed library is a file in rustc's own sysroot, one that was built is a sysroot of its own.
     let sysroot = Some(tool(&report, "rust-std")?).filter(|path| path.is_dir());
     Ok(Tools { rustc: tool(&report, "rustc")?, sysroot, linker: tool(&report, "wasm-ld")? })
+}
+
+impl Tools {
+    /// Makes a cargo without wbuild use them.
+    pub fn name(&self, cargo: &mut Command) {
+        cargo.env("CARGO_BUILD_TARGET", "wasm32-wasip1").env("CARGO_TARGET_WASM32_WASIP1_LINKER", &self.linker);
+        if let Some(sysroot) = &self.sysroot {
+            cargo.env("RUSTC", sysroot.join("bin/rustc"));
+        }
+    }
 }
 
 fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
@@ -62,7 +73,7 @@ fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
         rustc.arg("--sysroot").arg(sysroot);
     }
     shell::output(rustc.args(["-o", "linked.wasm"]).current_dir(folder))?;
-    let mut binaryen = binaryen(machine)?;
+    let mut binaryen = binaryen(machine, "-Oz")?;
     shell::output(binaryen.args(["linked.wasm", "-o", "by-hand.wasm"]).current_dir(folder))?;
     let (wbuild, by_hand) = (size(&folder.join("wbuild.wasm"))?, size(&folder.join("by-hand.wasm"))?);
     println!("\nhello.rs at -Oz: wbuild {wbuild} B, rustc and Binaryen {BINARYEN} by hand {by_hand} B");
@@ -70,18 +81,21 @@ fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
     Ok(Gate { name, value: wbuild as f64 / by_hand as f64, limit: 0.9, unit: "x" })
 }
 
-/// npm's Binaryen at -Oz, installed once, with the features that wbuild and today's compilers take for granted and no
-/// others.
-pub fn binaryen(machine: &Machine) -> Result<Command> {
+/// The features that wbuild and today's compilers take for granted, as `wasm-opt` spells them.
+pub const FEATURES: [&str; 6] =
+    ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
+
+/// npm's Binaryen at a level, installed once, with those features and no others.
+pub fn binaryen(machine: &Machine, level: &str) -> Result<Command> {
     let npm = machine.target.join("bench-npm");
     let mut install = Command::new("npm");
     install.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&npm).arg(format!("binaryen@{BINARYEN}"));
     shell::output(&mut install)?;
     let mut binaryen = Command::new("node");
-    binaryen.arg(npm.join("node_modules/binaryen/bin/wasm-opt")).args(["-Oz", "-mvp"]);
-    let features = ["bulk-memory", "bulk-memory-opt", "call-indirect-overlong", "multivalue", "mutable-globals"];
-    let more = ["nontrapping-float-to-int", "reference-types", "sign-ext"];
-    binaryen.args(features.iter().chain(&more).map(|feature| format!("--enable-{feature}")));
+    binaryen.arg(npm.join("node_modules/binaryen/bin/wasm-opt")).args([level, "-mvp"]);
+    // Its newer versions know parts of two features by names of their own.
+    let parts = ["bulk-memory-opt", "call-indirect-overlong"];
+    binaryen.args(FEATURES.iter().chain(&parts).map(|feature| format!("--enable-{feature}")));
     Ok(binaryen)
 }
 
@@ -109,11 +123,8 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize, lto: &str
     let plain = || {
         let mut command = Command::new("cargo");
         command.args(["build", "--release", "-p", "app", "--bin", "app"]).current_dir(&place);
-        command.env("CARGO_TARGET_DIR", folder.join("without")).env("CARGO_BUILD_TARGET", "wasm32-wasip1");
-        command.env("CARGO_TARGET_WASM32_WASIP1_LINKER", &tools.linker);
-        if let Some(sysroot) = &tools.sysroot {
-            command.env("RUSTC", sysroot.join("bin/rustc"));
-        }
+        command.env("CARGO_TARGET_DIR", folder.join("without"));
+        tools.name(&mut command);
         timed(&mut command)
     };
     let (mut unchanged, mut edited) = ([const { Vec::new() }; 2], [const { Vec::new() }; 2]);
@@ -153,13 +164,17 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize, lto: &str
     ])
 }
 
-/// Milliseconds of a command that must succeed. What the cargo above us says to its programs is no
-/// business of the one that is measured.
-fn timed(command: &mut Command) -> Result<f64> {
+/// What the cargo above us says to its programs is no business of the one that is measured.
+pub fn alone(command: &mut Command) -> &mut Command {
     for name in ["CARGO", "RUSTFLAGS", "RUSTUP_TOOLCHAIN"] {
         command.env_remove(name);
     }
+    command
+}
+
+/// Milliseconds of a command that must succeed.
+fn timed(command: &mut Command) -> Result<f64> {
     let start = Instant::now();
-    shell::output(command)?;
+    shell::output(alone(command))?;
     Ok(start.elapsed().as_secs_f64() * 1000.0)
 }

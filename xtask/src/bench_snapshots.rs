@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use xtask::initialized::{self, Initialized};
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, median, number, size};
+use crate::bench::{Gate, median, size};
 use crate::bench_rust::binaryen;
+use crate::bench_speed::measure;
 use crate::setup::{self, Machine};
 
 const WIZER: &str = "10.0.0";
@@ -189,7 +190,7 @@ impl Bench<'_> {
         for subject in programs {
             self.run_wizer(subject)?;
             let theirs = self.folder.join(format!("{}.theirs.wasm", subject.name));
-            let mut optimize = binaryen(self.machine)?;
+            let mut optimize = binaryen(self.machine, "-Oz")?;
             optimize.args(["--strip-debug", "--strip-producers", "--strip-target-features", "theirs.wasm", "-o"]);
             shell::output(optimize.arg(&theirs).current_dir(self.folder))?;
             let packed = gzip(&theirs)?;
@@ -230,8 +231,7 @@ impl Bench<'_> {
         ])
     }
 
-    /// From an instance's making to the end of main, compiled before: the embedded engine is needed, and so this is a
-    /// benchmark of the package `wbuild`.
+    /// From an instance's making to the end of main, compiled before.
     fn startup(&self, programs: &[Subject]) -> Result<Gate> {
         let pairs: Vec<Value> = programs
             .iter()
@@ -240,15 +240,7 @@ impl Bench<'_> {
                 json!({ "name": subject.name, "ours": file("ours"), "theirs": file("theirs"), "args": subject.args })
             })
             .collect();
-        let (list, answer) = (self.folder.join("startup.json"), self.folder.join("started.json"));
-        std::fs::write(&list, Value::from(pairs).to_string()).map_err(|e| e.to_string())?;
-        let mut cargo = Command::new(setup::cargo_path());
-        cargo.args(["bench", "--workspace", "--bench", "startup"]).current_dir(shell::root());
-        cargo.env("WBUILD_MODULES", &list).env("WBUILD_ANSWER", &answer).env("WBUILD_RUNS", self.runs.to_string());
-        shell::run(&mut cargo)?;
-        let text = std::fs::read_to_string(&answer).map_err(|e| format!("cannot read the answer: {e}"))?;
-        let answers: Vec<Value> = serde_json::from_str(&text).map_err(|e| format!("cannot read the answer: {e}"))?;
-        let ratios = answers.iter().map(|answer| number(answer, "ratio")).collect::<Result<Vec<_>>>()?;
+        let ratios = measure(self.folder, &pairs, self.runs)?;
         let name = "snapshots: time to the end of main against wizer's, worst".to_string();
         Ok(Gate { name, value: worst(&ratios), limit: 1.0, unit: "x" })
     }

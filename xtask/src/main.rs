@@ -11,9 +11,11 @@ mod bench;
 mod bench_builds;
 mod bench_cache;
 mod bench_determinism;
+mod bench_effort;
 mod bench_optimizer;
 mod bench_rust;
 mod bench_snapshots;
+mod bench_speed;
 mod demo;
 mod setup;
 
@@ -24,7 +26,7 @@ usage: cargo xtask COMMAND
   demo    set up, build testdata/c/hello.c at -O3, run it, and print size and times
   test    set up and run every test; what follows goes to cargo test
   bench   set up and measure the gates; --check fails where one is missed, --runs N (default 9),
-          --only hello,cache,builds,sqlite,rust,determinism,snapshots,optimizer,linked
+          --only hello,cache,builds,sqlite,rust,determinism,snapshots,optimizer,linked,effort,speed
   spec    the specification's testsuite at every level, in full
   fuzz    random modules through random passes and Binaryen, and their snapshots; how many may follow (default 100000)
   chaos   hardened modules under NaN chaos, 1000 seeds each; how many random ones may follow (default 1000000)

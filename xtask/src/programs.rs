@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::shell::{self, Result};
+use crate::sources;
 
 /// A program in C or C++ that one command builds.
 #[derive(Debug, Clone)]
@@ -129,6 +130,17 @@ pub fn zlib_at_work() -> Result<Program> {
     let mut program = zlib()?;
     program.sources[0] = shell::root().join("testdata/c/zlib_at_work.c");
     Ok(Program { name: "zlib-at-work", args: Vec::new(), files: Vec::new(), ..program })
+}
+
+/// zstd at work, for measuring, of the archive that `target` keeps. It needs no files.
+pub fn zstd_at_work(target: &Path) -> Result<Program> {
+    let library = sources::unpacked(&sources::ZSTD, target)?.join("lib");
+    let mut sources = vec![shell::root().join("testdata/c/zstd_at_work.c")];
+    for part in ["common", "compress", "decompress"] {
+        sources.extend(c_files(&library.join(part))?);
+    }
+    let flags = strings(&["-DZSTD_DISABLE_ASM", "-DZSTD_NOTRACE", &format!("-I{}", library.display())]);
+    Ok(Program { flags, ..Program::new("zstd-at-work", Language::C, sources) })
 }
 
 /// SQLite on floats at their edges.

@@ -1,12 +1,13 @@
 //! Lower to MVP: operators that WebAssembly 1.0 has not become code that it has.
 //!
 //! **What.** Sign extension becomes two shifts. Saturating conversions, `memory.copy` and `memory.fill` become calls of
-//! functions, which are added once each. Everything is written as short as it can be, since longer numbers in
+//! functions, which are added once each. What blocks take, and what they give where that is several, goes through locals; several
+//! results of a function that is only ever called go through globals. Everything is written as short as it can be, since longer numbers in
 //! `call_indirect` are a feature too.
 //!
 //! **Why it is sound.** Each replacement does what the specification says of the operator: conversions give 0 for NaN and the
 //! nearest number for what is out of range; copying works where the ranges overlap; where a range does not fit into
-//! memory, copying and filling trap before they write a byte.
+//! memory, copying and filling trap before they write a byte. Of values that go through locals and globals `lower/values.rs` says why.
 //!
 //! **Example.** `lower-to-mvp` makes of
 //! ```wat
@@ -33,8 +34,11 @@
 //! )
 //! ```
 //!
-//! **Limits.** What else is new stays, such as several results, passive segments and second memories: who asks for a set of
+//! **Limits.** What else is new stays, such as several results of a function that is exported, imported or in a table, passive
+//! segments and second memories: who asks for a set of
 //! features looks afterwards at what is there. A copy of many bytes is slower than the engine's own.
+
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -60,6 +64,7 @@ struct Conversion {
 }
 
 pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
+    values::lower(module)?;
     let mut helpers: BTreeMap<Helper, FuncId> = BTreeMap::new();
     let mut needs_segments = module.data.iter().any(|(_, data)| matches!(data.kind, crate::DataKind::Passive));
     for id in module.functions.ids() {

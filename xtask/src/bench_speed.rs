@@ -1,0 +1,122 @@
+//! The run time's part of `cargo xtask bench`: what `wbuild -O3` makes against what `clang -O3`, or `cargo build --release`,
+//! and npm's `wasm-opt -O3` behind it make by hand, on wasmtime. Ours is not hardened, as theirs is not; what the hardened
+//! module takes is printed beside it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use xtask::programs::{self, Program};
+use xtask::shell::{self, Result};
+
+use crate::bench::{ByHand, Gate, number};
+use crate::bench_rust::{self, binaryen};
+use crate::bench_snapshots::{mean, worst};
+use crate::setup::{self, Machine};
+
+/// Projects in `testdata/rust/projects`.
+const PROJECTS: [(&str, &str); 2] = [("regex", "patterns"), ("serde_json", "json")];
+
+pub fn speed(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> {
+    setup::rust_library()?;
+    let bench = Bench { machine, folder };
+    let mut pairs = Vec::new();
+    let by_hand = ByHand::new(machine, folder)?;
+    let zstd = programs::zstd_at_work(&machine.target)?;
+    for program in [programs::sqlite()?, programs::lua_at_work()?, programs::zlib_at_work()?, zstd] {
+        pairs.extend(bench.program(&program, &by_hand)?);
+    }
+    let tools = bench_rust::tools(machine, folder)?;
+    for (name, project) in PROJECTS {
+        pairs.extend(bench.project(name, project, &tools)?);
+    }
+    let ratios = measure(folder, &pairs, runs)?;
+    let of = |hardened: bool| -> Vec<f64> {
+        let chosen = pairs.iter().zip(&ratios).filter(|(pair, _)| pair["hardened"] == hardened);
+        chosen.map(|(_, ratio)| *ratio).collect()
+    };
+    println!("hardened: {:.3} in the geometric mean, {:.3} at worst", mean(&of(true)), worst(&of(true)));
+    let gate = |what: &str, value, limit| Gate {
+        name: format!("run time at -O3 against compiler and Binaryen by hand, {what}"),
+        value,
+        limit,
+        unit: "x",
+    };
+    Ok(vec![gate("geometric mean", mean(&of(false)), 1.0), gate("worst", worst(&of(false)), 1.03)])
+}
+
+struct Bench<'a> {
+    machine: &'a Machine,
+    folder: &'a Path,
+}
+
+impl Bench<'_> {
+    fn program(&self, program: &Program, by_hand: &ByHand) -> Result<[Value; 2]> {
+        let flags = program.flags.iter().chain(&program.wasi_flags).map(OsString::from);
+        let mut words: Vec<OsString> = flags.chain(program.sources.iter().map(OsString::from)).collect();
+        let ours = self.ours(program.name, |command| {
+            command.args(&words);
+        })?;
+        if program.name.starts_with("lua") {
+            // Without wbuild, setjmp is by exceptions.
+            let setjmp = ["-mllvm", "-wasm-enable-sjlj", "-mllvm", "-wasm-use-legacy-eh=false", "-lsetjmp"];
+            words.extend(setjmp.map(OsString::from));
+        }
+        let linked = format!("{}.linked.wasm", program.name);
+        by_hand.link(self.folder, &words, &linked)?;
+        self.pairs(program.name, ours, &self.folder.join(linked))
+    }
+
+    fn project(&self, name: &str, project: &str, tools: &bench_rust::Tools) -> Result<[Value; 2]> {
+        let place = shell::root().join("testdata/rust/projects").join(project);
+        let target = self.machine.target.join("rust-projects/speed");
+        let ours = self.ours(name, |command| {
+            command.arg(&place).env("CARGO_TARGET_DIR", target.join("with"));
+        })?;
+        let mut cargo = Command::new("cargo");
+        cargo.args(["build", "--release"]).current_dir(&place).env("CARGO_TARGET_DIR", target.join("without"));
+        tools.name(&mut cargo);
+        shell::output(bench_rust::alone(&mut cargo))?;
+        let linked = target.join("without/wasm32-wasip1/release").join(project).with_extension("wasm");
+        self.pairs(name, ours, &linked)
+    }
+
+    /// Not hardened, and hardened.
+    fn ours(&self, name: &str, source: impl Fn(&mut Command)) -> Result<[PathBuf; 2]> {
+        let build = |suffix: &str, more: &[&str]| -> Result<PathBuf> {
+            let out = self.folder.join(format!("{name}.{suffix}.wasm"));
+            let mut command = Command::new(&self.machine.wbuild);
+            source(&mut command);
+            command.current_dir(self.folder).args(["-O3", "-o"]).arg(&out).args(more);
+            shell::output(bench_rust::alone(&mut command)).map(|_| out)
+        };
+        Ok([build("plain", &["--no-deterministic"])?, build("hardened", &[])?])
+    }
+
+    fn pairs(&self, name: &str, ours: [PathBuf; 2], linked: &Path) -> Result<[Value; 2]> {
+        let theirs = self.folder.join(format!("{name}.theirs.wasm"));
+        let mut optimize = binaryen(self.machine, "-O3")?;
+        optimize.args(["--enable-exception-handling", "--strip-debug", "--strip-producers", "--strip-target-features"]);
+        shell::output(optimize.arg(linked).arg("-o").arg(&theirs))?;
+        let [plain, hardened] = ours;
+        let pair = |ours: PathBuf, is_hardened: bool| {
+            let name = if is_hardened { format!("{name}, hard") } else { name.to_string() };
+            json!({ "name": name, "hardened": is_hardened, "ours": ours, "theirs": theirs, "args": ["large"] })
+        };
+        Ok([pair(plain, false), pair(hardened, true)])
+    }
+}
+
+/// Ours over theirs for each pair: the embedded engine is needed, and so this is a benchmark of the package `wbuild`.
+pub fn measure(folder: &Path, pairs: &[Value], runs: usize) -> Result<Vec<f64>> {
+    let (list, answer) = (folder.join("pairs.json"), folder.join("measured.json"));
+    std::fs::write(&list, Value::from(pairs).to_string()).map_err(|e| e.to_string())?;
+    let mut cargo = Command::new(setup::cargo_path());
+    cargo.args(["bench", "--workspace", "--bench", "startup"]).current_dir(shell::root());
+    cargo.env("WBUILD_MODULES", &list).env("WBUILD_ANSWER", &answer).env("WBUILD_RUNS", runs.to_string());
+    shell::run(&mut cargo)?;
+    let text = std::fs::read_to_string(&answer).map_err(|e| format!("cannot read the answer: {e}"))?;
+    let answers: Vec<Value> = serde_json::from_str(&text).map_err(|e| format!("cannot read the answer: {e}"))?;
+    answers.iter().map(|answer| number(answer, "ratio")).collect()
+}
