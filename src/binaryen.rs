@@ -116,6 +116,9 @@ pub struct Request<'a> {
     pub names: Names,
     pub imports: Imports,
     pub accept: Accept,
+    /// The program has no business below address 1024, so that a small constant which is added to an address may become
+    /// the access's offset, whose sum does not wrap around.
+    pub low_memory_unused: bool,
     /// Features that the output may use beyond those of the input, by LLVM's names.
     pub allow: &'a [&'a str],
     pub tool: &'a Tool,
@@ -133,6 +136,7 @@ impl<'a> Request<'a> {
             names: Names::Drop,
             imports: Imports::Keep,
             accept: Accept::Smaller,
+            low_memory_unused: false,
             allow: &[],
             tool,
             threads: None,
@@ -276,6 +280,9 @@ fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<
     if request.names == Names::Keep {
         flags.push("-g".to_string());
     }
+    if request.low_memory_unused {
+        flags.push(LOW_MEMORY_UNUSED.to_string());
+    }
     let (input, output) = (folder.join(format!("{index}.in.wasm")), folder.join(format!("{index}.out.wasm")));
     std::fs::write(&input, &wrapped.bytes).map_err(|e| {
         Error::build(format!("cannot write {}", input.display())).cause(e).help("free space in TMPDIR, or set it")
@@ -383,6 +390,9 @@ fn judge(job: &Job, request: &Request<'_>) -> Result<Outcome> {
     Ok(if wanted { Outcome::Better(after.bytes) } else { Outcome::Kept(Reason::NotBetter) })
 }
 
+/// `wasm-opt`'s word for [`Request::low_memory_unused`].
+const LOW_MEMORY_UNUSED: &str = "--low-memory-unused";
+
 /// Between two jobs on the child's command line.
 const NEXT: &str = "--then";
 
@@ -412,20 +422,21 @@ mod child {
 
     use wasm_opt::base::{Feature, FeatureSet, Module, ModuleReader, ModuleWriter, PassOptions, PassRunner};
 
-    use super::LEVELS;
+    use super::{LEVELS, LOW_MEMORY_UNUSED};
 
     pub(super) fn optimize(words: &[OsString]) -> Result<(), String> {
         let [input, o, output, flags @ ..] = words else { return Err("expected IN -o OUT".to_string()) };
         if o != "-o" {
             return Err("expected -o".to_string());
         }
-        let (mut level, mut names) = (None, false);
+        let (mut level, mut names, mut low_memory_unused) = (None, false, false);
         let (mut enabled, mut disabled) = (FeatureSet::new(), FeatureSet::new());
         disabled.set(Feature::All, true);
         for flag in flags {
             let flag = flag.to_str().unwrap_or("?");
             match flag {
                 "-g" => names = true,
+                LOW_MEMORY_UNUSED => low_memory_unused = true,
                 "--mvp-features" => {}
                 _ => {
                     if let Some(found) = LEVELS.iter().find(|l| l.flag() == flag) {
@@ -449,6 +460,7 @@ mod child {
         let mut options = PassOptions::new();
         options.set_optimize_level(optimize);
         options.set_shrink_level(shrink);
+        options.set_low_memory_unused(low_memory_unused);
         // Passes need not check each other: the result as a whole is validated by wbuild.
         options.set_validate(false);
         let mut passes = PassRunner::new_with_options(&mut module, options);

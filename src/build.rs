@@ -266,7 +266,8 @@ fn finish(
     ui: &Ui,
     report: &mut Report,
 ) -> Result<Vec<u8>> {
-    let options = pipeline::Options::of(config);
+    let low_memory_unused = link::low_memory_is_unused(&linked);
+    let options = pipeline::Options { low_memory_unused, ..pipeline::Options::of(config) };
     let name = config.output.display().to_string();
     let (lowering, rest) = plan.stages.split_at(pipeline::until_imports_remain(&plan.stages));
     let lowered = pipeline::run(&name, linked, lowering, &options, ui, report)?;

@@ -12,6 +12,7 @@ use crate::cache::{self, Cache};
 use crate::config::{Debug, Level};
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
+use crate::link;
 use crate::output;
 use crate::pipeline::{self, Options, Origin};
 use crate::preinit;
@@ -79,6 +80,7 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     depend_on(asked.as_deref(), module);
     let before = output::read(module)?;
     let mut options = options(&settings, words)?;
+    options.low_memory_unused = link::low_memory_is_unused(&before);
     options.preinit = options.preinit.filter(|preinit| preinit.applies_to(&before));
     let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
     let name = module.display().to_string();
@@ -140,6 +142,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         preinit: settings.preinit.as_deref().map(preinit::Options::named),
         measure: Measure::Raw,
         link_information: false,
+        low_memory_unused: false,
         target_features: None,
         origin: Origin::Linked,
         verify_each: settings.verify_each,

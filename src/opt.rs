@@ -103,6 +103,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         preinit: None,
         measure: settings::measure(&args.optimize_for)?,
         link_information: false,
+        low_memory_unused: false,
         target_features,
         verify_each: args.verify_each,
     };

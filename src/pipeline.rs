@@ -31,6 +31,8 @@ pub struct Options {
     pub target_features: Option<TargetFeatures>,
     /// Whether the linker was asked for what it knows.
     pub link_information: bool,
+    /// Nothing of the program's lies in the first KiB of memory: see [`crate::link::low_memory_is_unused`].
+    pub low_memory_unused: bool,
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
     /// What a module is to be small by.
@@ -110,6 +112,8 @@ impl Options {
             measure: config.measure,
             target_features: config.target_features,
             link_information: config.link_information(),
+            // The link is yet to come.
+            low_memory_unused: false,
             origin: match config.work {
                 Work::Program(_) | Work::Crate(_) => Origin::Linked,
                 Work::Module(..) => Origin::Finished,
@@ -371,6 +375,7 @@ fn kept(reason: &binaryen::Reason, ui: &Ui, report: &mut Report) -> String {
 fn optimize(module: &[u8], level: binaryen::Level, options: &Options) -> Result<Outcome> {
     let mut request = binaryen::Request::new(module, level, &options.binaryen);
     request.names = if options.debug == Debug::None { Names::Drop } else { Names::Keep };
+    request.low_memory_unused = options.low_memory_unused;
     request.imports = if options.origin == Origin::Linked { Imports::MayDrop } else { Imports::Keep };
     request.accept = match options.origin {
         Origin::Opt => Accept::NotLarger,

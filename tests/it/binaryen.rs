@@ -64,6 +64,24 @@ fn unused_imports_go_only_when_asked() {
 }
 
 #[test]
+fn added_constants_become_offsets_only_where_low_memory_is_unused() {
+    let text = r#"(module (memory (export "memory") 1)
+        (func (export "f") (param i32) (result i32) (i32.load (i32.add (local.get 0) (i32.const 1000)))))"#;
+    let (module, tool) = (wasm(text), builtin());
+    for level in LEVELS {
+        let request = Request { accept: Accept::AnySize, ..Request::new(&module, level, &tool) };
+        let folded = |request: &Request<'_>| {
+            wasmprinter::print_bytes(better(optimize(request).unwrap())).unwrap().contains("i32.load offset=1000")
+        };
+        assert!(!folded(&request), "{level:?}: an address that wraps around would trap");
+        assert!(folded(&Request { low_memory_unused: true, ..request }), "{level:?}");
+    }
+    let far = wasm(&text.replace("1000", "1024"));
+    let request = Request { low_memory_unused: true, ..Request::new(&far, Level::Oz, &tool) };
+    assert_eq!(kept(optimize(&request).unwrap()), Reason::NotBetter);
+}
+
+#[test]
 fn names_are_kept_on_request_and_never_change_the_code() {
     let (module, tool) = (wasm(WASTEFUL), builtin());
     for level in LEVELS {

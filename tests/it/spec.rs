@@ -126,6 +126,7 @@ fn levels() -> Vec<(String, Vec<Stage>)> {
             origin,
             target_features,
             link_information,
+            low_memory_unused: false,
             verify_each: true,
         })
     };
