@@ -128,7 +128,7 @@ fn program_module(
     let build = exec::Build { cache, ui, scratch: scratch.path() };
     exec::compile(&plan.variants, stdin, &build, &mut branch)?;
     exec::lists(&plan)?;
-    let module = smallest(&plan, config.measure, &mut branch, |variant, branch| {
+    let module = smallest(&plan, config.goal.measure(), &mut branch, |variant, branch| {
         let linked = linked(config, program, variant, &build, branch)?;
         finish(config, &plan, linked, cache, ui, branch)
     })?;
@@ -193,7 +193,7 @@ fn crate_module(
     let scratch = Scratch::new()?;
     let plan = plan(scratch.path())?;
     exec::prepare(&scratch, &plan.variants)?;
-    let module = smallest(&plan, config.measure, report, |variant, branch| {
+    let module = smallest(&plan, config.goal.measure(), report, |variant, branch| {
         let linked = match (&chosen, &krate.source) {
             (Some(chosen), _) => exec::cargo(variant, chosen, ui, branch)?,
             (None, Source::File { path, .. } | Source::Project { manifest: path, .. }) => {

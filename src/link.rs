@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn low_memory_is_unused_where_a_large_stack_or_nothing_comes_before_all_data() {
-        let unused = |data: &str| low_memory_is_unused(&wat::parse_str(format!("(module (memory 20) {data})")).unwrap());
+        let unused =
+            |data: &str| low_memory_is_unused(&wat::parse_str(format!("(module (memory 20) {data})")).unwrap());
         assert!(unused(r#"(data (i32.const 983040) "a") (data (i32.const 990000) "b")"#));
         assert!(unused(r#"(data (i32.const 65536) "a")"#));
         // A small stack, or the stack behind the data.
