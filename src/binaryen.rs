@@ -56,6 +56,61 @@ impl Level {
     }
 }
 
+/// In what order Binaryen's passes run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Order {
+    /// Those of the level.
+    #[default]
+    Once,
+    /// Those of the level, twice; between, values are followed through the whole module, where nobody else can bring any.
+    Twice,
+    /// The same, with functions of some operators inlined wherever they are called.
+    Inlining,
+}
+
+impl Order {
+    /// Those that may bring the smallest module; where size is not asked for, enough is inlined as it is.
+    pub fn of(for_size: bool) -> &'static [Order] {
+        if for_size { &[Order::Once, Order::Twice, Order::Inlining] } else { &[Order::Once, Order::Twice] }
+    }
+
+    /// In a report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Order::Once => "once",
+            Order::Twice => "twice",
+            Order::Inlining => "inlining",
+        }
+    }
+
+    /// Behind the level, where it is not the usual one.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Order::Once => "",
+            Order::Twice => " twice",
+            Order::Inlining => " twice, inlining more",
+        }
+    }
+
+    /// In `wasm-opt`'s spelling.
+    fn flags(self, level: Level, follow: bool) -> Vec<String> {
+        let (twice, inlining) = (self != Order::Once, self == Order::Inlining);
+        let words = [
+            Some(level.flag()),
+            Some(FOLLOW).filter(|_| twice && follow),
+            Some(level.flag()).filter(|_| twice),
+            Some(INLINE_MORE).filter(|_| inlining),
+        ];
+        words.into_iter().flatten().map(String::from).collect()
+    }
+}
+
+/// `wasm-opt`'s words for the parts of an [`Order`].
+const FOLLOW: &str = "--gufa-optimizing";
+const INLINE_MORE: &str = "--always-inline-max-function-size=5";
+#[cfg(feature = "binaryen")]
+const INLINE_MORE_SIZE: u32 = 5;
+
 /// Which Binaryen: the meaning of `--binaryen`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Tool {
@@ -114,9 +169,13 @@ pub struct Request<'a> {
     /// A valid module.
     pub module: &'a [u8],
     pub level: Level,
+    pub order: Order,
     pub names: Names,
     pub imports: Imports,
     pub accept: Accept,
+    /// The program has no business below address 1024, so that a small constant which is added to an address may become
+    /// the access's offset, whose sum does not wrap around.
+    pub low_memory_unused: bool,
     /// Features that the output may use beyond those of the input, by LLVM's names.
     pub allow: &'a [&'a str],
     pub tool: &'a Tool,
@@ -131,9 +190,11 @@ impl<'a> Request<'a> {
         Request {
             module,
             level,
+            order: Order::Once,
             names: Names::Drop,
             imports: Imports::Keep,
             accept: Accept::Smaller,
+            low_memory_unused: false,
             allow: &[],
             tool,
             threads: None,
@@ -145,6 +206,21 @@ impl<'a> Request<'a> {
 /// Far above what real modules need (SQLite at -O4: 0.1 GB and 10 s): they end runaways, and never
 /// decide what comes out of a build that ends by itself.
 pub const LIMITS: Limits = Limits { time: Some(Duration::from_secs(600)), memory: Some(16 << 30) };
+
+/// How much work a module is for Binaryen, counted in bytes of code: it takes as long as there is code, and in large
+/// functions, with the square of their size, longer.
+pub fn work(module: &[u8]) -> u64 {
+    const LARGE: u64 = 1 << 16;
+    let bodies =
+        wasmparser::Parser::new(0).parse_all(module).map_while(Result::ok).filter_map(|payload| match payload {
+            wasmparser::Payload::CodeSectionEntry(body) => Some(body.range().len() as u64),
+            _ => None,
+        });
+    bodies.map(|length| length + length * length / LARGE).sum()
+}
+
+/// The most [`work`] that is done unasked: some minutes of it. Real modules are far below (SQLite: 1.2 million, clang: 80 million).
+pub const MOST_WORK: u64 = 32 << 20;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +247,8 @@ pub enum Reason {
     Wrong(String),
     OutOfMemory,
     TimedOut,
+    /// It would take too long: see [`work`].
+    TooMuch,
 }
 
 impl Reason {
@@ -192,6 +270,12 @@ impl fmt::Display for Reason {
             Reason::Wrong(how) => write!(f, "Binaryen's result was wrong: {how}"),
             Reason::OutOfMemory => write!(f, "Binaryen ran out of memory"),
             Reason::TimedOut => write!(f, "Binaryen took too long"),
+            Reason::TooMuch => {
+                write!(
+                    f,
+                    "the module, or a function in it, is too large for Binaryen, unless --opt-effort=max asks for it"
+                )
+            }
         }
     }
 }
@@ -264,7 +348,9 @@ fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<
     features.extend(request.allow);
     features.sort_unstable();
     features.dedup();
-    let mut flags = vec![request.level.flag().to_string(), "--mvp-features".to_string()];
+    let follow = request.order != Order::Once && trouble::is_closed(request.module, &used);
+    let mut flags = request.order.flags(request.level, follow);
+    flags.push("--mvp-features".to_string());
     for feature in features {
         match spelling(feature, own) {
             Ok(name) => flags.push(format!("--enable-{name}")),
@@ -277,6 +363,9 @@ fn job(index: usize, request: &Request<'_>, folder: &Path, own: bool) -> Result<
     };
     if request.names == Names::Keep {
         flags.push("-g".to_string());
+    }
+    if request.low_memory_unused {
+        flags.push(LOW_MEMORY_UNUSED.to_string());
     }
     let (input, output) = (folder.join(format!("{index}.in.wasm")), folder.join(format!("{index}.out.wasm")));
     std::fs::write(&input, &wrapped.bytes).map_err(|e| {
@@ -385,6 +474,9 @@ fn judge(job: &Job, request: &Request<'_>) -> Result<Outcome> {
     Ok(if wanted { Outcome::Better(after.bytes) } else { Outcome::Kept(Reason::NotBetter) })
 }
 
+/// `wasm-opt`'s word for [`Request::low_memory_unused`].
+const LOW_MEMORY_UNUSED: &str = "--low-memory-unused";
+
 /// Between two jobs on the child's command line.
 const NEXT: &str = "--then";
 
@@ -412,26 +504,34 @@ mod child {
     use std::ffi::OsString;
     use std::path::Path;
 
-    use wasm_opt::base::{Feature, FeatureSet, Module, ModuleReader, ModuleWriter, PassOptions, PassRunner};
+    use wasm_opt::base::{
+        Feature, FeatureSet, InliningOptions, Module, ModuleReader, ModuleWriter, PassOptions, PassRunner,
+    };
 
-    use super::LEVELS;
+    use super::{FOLLOW, INLINE_MORE, INLINE_MORE_SIZE, LEVELS, LOW_MEMORY_UNUSED};
 
     pub(super) fn optimize(words: &[OsString]) -> Result<(), String> {
         let [input, o, output, flags @ ..] = words else { return Err("expected IN -o OUT".to_string()) };
         if o != "-o" {
             return Err("expected -o".to_string());
         }
-        let (mut level, mut names) = (None, false);
+        let (mut names, mut low_memory_unused, mut inlining) = (false, false, InliningOptions::new());
+        // What runs, in order: `None` is the passes of the level.
+        let (mut level, mut order) = (None, Vec::new());
         let (mut enabled, mut disabled) = (FeatureSet::new(), FeatureSet::new());
         disabled.set(Feature::All, true);
         for flag in flags {
             let flag = flag.to_str().unwrap_or("?");
             match flag {
                 "-g" => names = true,
+                LOW_MEMORY_UNUSED => low_memory_unused = true,
+                INLINE_MORE => inlining.set_always_inline_max_size(INLINE_MORE_SIZE),
+                FOLLOW => order.push(Some(&FOLLOW[2..])),
                 "--mvp-features" => {}
                 _ => {
                     if let Some(found) = LEVELS.iter().find(|l| l.flag() == flag) {
                         level = Some(*found);
+                        order.push(None);
                     } else {
                         let feature = feature(flag).ok_or_else(|| format!("unknown option {flag}"))?;
                         enabled.set(feature, true);
@@ -451,10 +551,17 @@ mod child {
         let mut options = PassOptions::new();
         options.set_optimize_level(optimize);
         options.set_shrink_level(shrink);
+        options.set_low_memory_unused(low_memory_unused);
+        options.set_inlining_options(inlining);
         // Passes need not check each other: the result as a whole is validated by wbuild.
         options.set_validate(false);
         let mut passes = PassRunner::new_with_options(&mut module, options);
-        passes.add_default_optimization_passes();
+        for pass in order {
+            match pass {
+                Some(name) => passes.add(name),
+                None => passes.add_default_optimization_passes(),
+            }
+        }
         passes.run();
         drop(passes);
 

@@ -129,7 +129,7 @@ fn program_module(
     let build = exec::Build { cache, ui, scratch: scratch.path() };
     exec::compile(&plan.variants, stdin, &build, &mut branch)?;
     exec::lists(&plan)?;
-    let module = smallest(&plan, config.measure, &mut branch, |variant, branch| {
+    let module = smallest(&plan, config.goal.measure(), &mut branch, |variant, branch| {
         let linked = linked(config, program, variant, &build, branch)?;
         finish(config, &plan, linked, cache, ui, branch)
     })?;
@@ -194,7 +194,7 @@ fn crate_module(
     let scratch = Scratch::new()?;
     let plan = plan(scratch.path())?;
     exec::prepare(&scratch, &plan.variants)?;
-    let module = smallest(&plan, config.measure, report, |variant, branch| {
+    let module = smallest(&plan, config.goal.measure(), report, |variant, branch| {
         let linked = match (&chosen, &krate.source) {
             (Some(chosen), _) => exec::cargo(variant, chosen, ui, branch)?,
             (None, Source::File { path, .. } | Source::Project { manifest: path, .. }) => {
@@ -269,7 +269,8 @@ fn finish(
     ui: &Ui,
     report: &mut Report,
 ) -> Result<Vec<u8>> {
-    let options = pipeline::Options::of(config);
+    let low_memory_unused = link::low_memory_is_unused(&linked);
+    let options = pipeline::Options { low_memory_unused, ..pipeline::Options::of(config) };
     let name = config.output.display().to_string();
     let (lowering, rest) = plan.stages.split_at(pipeline::until_imports_remain(&plan.stages));
     let lowered = pipeline::run(&name, linked, lowering, &options, ui, report)?;

@@ -45,6 +45,9 @@ pub struct Args {
     /// Which Binaryen: builtin, off, or the path of a wasm-opt
     #[arg(long, value_name = "off|builtin|PATH")]
     binaryen: Option<String>,
+    /// max: try several ways after the link and keep the smallest
+    #[arg(long, value_name = "default|max")]
+    opt_effort: Option<String>,
     /// Initialize every module that exports wbuild_preinit, or NAME, and write it started
     #[arg(long, value_name = "NAME", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     preinit: Option<String>,
@@ -104,6 +107,8 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         Some(name) => config::choose("--malloc", name, MALLOCS)?,
         None => Malloc::of(effort.as_deref().map(Level::parse).transpose()?.unwrap_or_default()),
     };
+    // The linker reads it again; here it is said at once what is wrong.
+    args.opt_effort.as_deref().map(settings::effort).transpose()?;
     let std = args.std(&args.words)?;
     let words = args.link_words(target)?;
     ui.progress("looking for rustc");
@@ -133,6 +138,7 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         words,
         level: effort,
         binaryen: args.binaryen.clone(),
+        effort: args.opt_effort.clone(),
         hardening: (!args.no_deterministic).then_some(Hardening { simd: args.simd, js_boundary: args.js_boundary }),
         verify_each: args.verify_each,
         size_limit: args.size_limit.as_deref().map(settings::size).transpose()?,

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wbuild_passes::segments::Measure;
 use wbuild_targets::Target;
@@ -48,6 +49,38 @@ pub enum Debug {
     Names,
     /// `-g`: names, and DWARF where nothing after the link changed code.
     Full,
+}
+
+/// What a module is to be good at, where its level leaves the choice: `--optimize-for`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Goal {
+    /// Small.
+    #[default]
+    Size,
+    /// Small once compressed.
+    Compressed,
+    /// Fast: at the levels for size nothing that makes code slower, and one link, optimized over the whole program. At the
+    /// others it changes nothing, for they are for speed.
+    Speed,
+}
+
+impl Goal {
+    /// Of results that are as good otherwise, the one is kept that is smallest by this.
+    pub fn measure(self) -> Measure {
+        match self {
+            Goal::Size | Goal::Speed => Measure::Raw,
+            Goal::Compressed => Measure::Compressed,
+        }
+    }
+}
+
+/// How much work smaller results are worth: `--opt-effort`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effort {
+    #[default]
+    Default,
+    /// Several ways are gone, and the smallest module kept.
+    Max,
 }
 
 /// Optimization over the whole program in LLVM.
@@ -119,8 +152,10 @@ pub struct Config {
     pub hardening: Option<Hardening>,
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
-    /// What the module is to be small by.
-    pub measure: Measure,
+    pub goal: Goal,
+    pub effort: Effort,
+    /// How long Binaryen may take.
+    pub budget: Option<Duration>,
     pub verify_each: bool,
     /// Whether earlier results may be taken, and this one kept.
     pub cache: cache::Use,

@@ -210,6 +210,27 @@ pub fn export(command: &mut Command, names: &[String]) {
     }
 }
 
+/// What comes before the data of a module that the linker has just made must be this large before its first KiB is
+/// taken for nobody's: with the stack first it is the stack, and its last KiB is next to nothing of it.
+const LARGE_STACK: u32 = 65536;
+
+/// Whether the first KiB of memory is none of the program's: no data lies there, and a stack does not reach it before it
+/// is all but overflown. The linker writes data in order of address, zeros behind the rest.
+pub fn low_memory_is_unused(linked: &[u8]) -> bool {
+    let mut starts = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(linked).map_while(Result::ok) {
+        let wasmparser::Payload::DataSection(reader) = payload else { continue };
+        for data in reader.into_iter().map_while(Result::ok) {
+            let wasmparser::DataKind::Active { offset_expr, .. } = data.kind else { continue };
+            match offset_expr.get_operators_reader().read() {
+                Ok(wasmparser::Operator::I32Const { value }) => starts.push(value as u32),
+                _ => return false,
+            }
+        }
+    }
+    starts.into_iter().min().is_some_and(|start| start >= LARGE_STACK)
+}
+
 /// Takes out what [`command`] added for one of emcc's spellings.
 pub fn unexport(command: &mut Command, names: &[String]) {
     let unwanted = |word: &OsString, name: &String| {
@@ -217,4 +238,24 @@ pub fn unexport(command: &mut Command, names: &[String]) {
         word.strip_prefix("--export-if-defined=").or(word.strip_prefix("--undefined=")) == Some(name)
     };
     command.args.retain(|word| !names.iter().any(|name| unwanted(word, name)));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::low_memory_is_unused;
+
+    #[test]
+    fn low_memory_is_unused_where_a_large_stack_or_nothing_comes_before_all_data() {
+        let unused =
+            |data: &str| low_memory_is_unused(&wat::parse_str(format!("(module (memory 20) {data})")).unwrap());
+        assert!(unused(r#"(data (i32.const 983040) "a") (data (i32.const 990000) "b")"#));
+        assert!(unused(r#"(data (i32.const 65536) "a")"#));
+        // A small stack, or the stack behind the data.
+        assert!(!unused(r#"(data (i32.const 65520) "a")"#));
+        assert!(!unused(r#"(data (i32.const 983040) "a") (data (i32.const 1024) "b")"#));
+        // Nothing tells where the stack is.
+        assert!(!unused(""));
+        assert!(!unused(r#"(data "passive")"#));
+        assert!(!unused(r#"(global i32 (i32.const 65536)) (data (global.get 0) "a")"#));
+    }
 }

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use wbuild_passes::Input;
-use wbuild_passes::segments::Measure;
 
 use crate::cache::{self, Cache};
-use crate::config::{Debug, Level};
+use crate::config::{Debug, Goal, Level};
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
+use crate::link;
 use crate::output;
 use crate::pipeline::{self, Options, Origin};
 use crate::preinit;
 use crate::process::Limits;
 use crate::report::Report;
+use crate::settings;
 use crate::toolchain::{self, Places, Toolchain};
 use crate::ui::{Ui, Verbosity};
 
@@ -39,6 +40,8 @@ pub struct Settings {
     pub level: Option<String>,
     /// `off`, `builtin` or a path.
     pub binaryen: Option<String>,
+    /// `default` or `max`.
+    pub effort: Option<String>,
     /// Kept SIMD, and a host that is JavaScript; `None` leaves the module to the engine.
     pub hardening: Option<Hardening>,
     pub verify_each: bool,
@@ -80,6 +83,7 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     depend_on(asked.as_deref(), module);
     let before = output::read(module)?;
     let mut options = options(&settings, words)?;
+    options.low_memory_unused = link::low_memory_is_unused(&before);
     options.preinit = options.preinit.filter(|preinit| preinit.applies_to(&before));
     let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
     let name = module.display().to_string();
@@ -139,8 +143,11 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         binaryen: settings.binaryen.as_deref().unwrap_or("builtin").parse().unwrap_or_default(),
         hardening: settings.hardening,
         preinit: settings.preinit.as_deref().map(preinit::Options::named),
-        measure: Measure::Raw,
+        goal: Goal::Size,
+        effort: settings.effort.as_deref().map(settings::effort).transpose()?.unwrap_or_default(),
+        budget: None,
         link_information: false,
+        low_memory_unused: false,
         target_features: None,
         origin: Origin::Linked,
         verify_each: settings.verify_each,

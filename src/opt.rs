@@ -44,9 +44,15 @@ pub struct Args {
     /// Which Binaryen: builtin, off, or the path of a wasm-opt
     #[arg(long, value_name = "off|builtin|PATH", default_value = "builtin")]
     binaryen: String,
-    /// What the module is to be small by: size, or size once compressed
-    #[arg(long, value_name = "size|compressed", default_value = "size")]
+    /// What -Os and -Oz are for: small, small once compressed, or small where it costs no time
+    #[arg(long, value_name = "size|compressed|speed", default_value = "size")]
     optimize_for: String,
+    /// max: try several ways and keep the smallest
+    #[arg(long, value_name = "default|max", default_value = "default")]
+    opt_effort: String,
+    /// Leave Binaryen out where it takes longer, such as 10s; the report then says that it is not reproducible
+    #[arg(long, value_name = "TIME")]
+    opt_budget: Option<String>,
     /// For older engines: lower what they do not know; what cannot be lowered is an error
     #[arg(long, value_name = "mvp|lime1")]
     target_features: Option<String>,
@@ -101,8 +107,11 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
         hardening: None,
         origin: Origin::Opt,
         preinit: None,
-        measure: settings::measure(&args.optimize_for)?,
+        goal: settings::goal(&args.optimize_for)?,
+        effort: settings::effort(&args.opt_effort)?,
+        budget: args.opt_budget.as_deref().map(|time| settings::time("--opt-budget", time)).transpose()?,
         link_information: false,
+        low_memory_unused: false,
         target_features,
         verify_each: args.verify_each,
         input: Input::Valid,
@@ -125,7 +134,7 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
             let stages = pipeline::stages(&options);
             let after = pipeline::cached(&name, before.clone(), &stages, &options, &cache, ui, &mut report)?;
             // Each stage keeps this by itself; a promise is worth a second look.
-            let size = |module: &[u8]| compressed::size(module, options.measure);
+            let size = |module: &[u8]| compressed::size(module, options.goal.measure());
             // What is lowered may be larger.
             if target_features.is_some() || size(&after) <= size(&before) { after } else { before }
         }

@@ -32,6 +32,8 @@ pub enum Own {
     NoLinkInformation,
     NoEntry,
     NoStartFiles,
+    OptBudget,
+    OptEffort,
     OptimizeFor,
     Preinit,
     PreinitWith(Word),
@@ -101,7 +103,13 @@ pub const SECTIONS: &[Section] = &[
                  is kept)",
             ),
             row("--binaryen=off|builtin|PATH", Own::Binaryen, "the wasm-opt to use after the link (default builtin)"),
-            row("--optimize-for=size|compressed", Own::OptimizeFor, "what the module is to be small by (default size)"),
+            row(
+                "--optimize-for=size|compressed|speed",
+                Own::OptimizeFor,
+                "what -Os and -Oz are for: small, small once compressed, or small where it costs no time (default size)",
+            ),
+            row("--opt-effort=default|max", Own::OptEffort, "max: try several ways and keep the smallest"),
+            row("--opt-budget TIME", Own::OptBudget, "leave Binaryen out where it takes longer, such as 10s"),
             row(
                 "--no-link-information",
                 Own::NoLinkInformation,

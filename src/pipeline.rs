@@ -1,16 +1,16 @@
 //! The order of stages after the link, as data, and what runs them. `build` and `opt` share it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wbuild_passes as passes;
 use wbuild_passes::Input;
 use wbuild_passes::segments::Measure;
 
 use crate::args;
-use crate::binaryen::{self, Accept, Imports, Names, Outcome};
+use crate::binaryen::{self, Accept, Imports, Names, Order, Outcome};
 use crate::cache::{self, Cache, Made};
 use crate::compressed;
-use crate::config::{Config, Debug, Level, Work};
+use crate::config::{Config, Debug, Effort, Goal, Level, Work};
 use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
 use crate::exec;
@@ -32,10 +32,14 @@ pub struct Options {
     pub target_features: Option<TargetFeatures>,
     /// Whether the linker was asked for what it knows.
     pub link_information: bool,
+    /// Nothing of the program's lies in the first KiB of memory: see [`crate::link::low_memory_is_unused`].
+    pub low_memory_unused: bool,
     /// What is initialized while building, if anything.
     pub preinit: Option<preinit::Options>,
-    /// What a module is to be small by.
-    pub measure: Measure,
+    pub goal: Goal,
+    pub effort: Effort,
+    /// How long Binaryen may take, for people in a hurry. What it decides is not reproducible.
+    pub budget: Option<Duration>,
     pub verify_each: bool,
     /// What is known of the module.
     pub input: Input,
@@ -58,7 +62,7 @@ pub enum Stage {
     /// Our own passes, run over one reading of the module. None but `sjlj` ever makes a module larger.
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
-    Binaryen(binaryen::Level, Reason),
+    Binaryen(binaryen::Level, Order, Reason),
     /// What the linker knew is used, and taken out.
     LinkInformation(Reason),
     /// Functions and locals are ordered in several ways, and the one stays that gzip makes smallest.
@@ -67,6 +71,15 @@ pub enum Stage {
     Snapshot(Box<preinit::Options>, Reason),
     /// Hardening and its proof. What it adds is no reason to leave it out.
     Harden(Hardening, Reason),
+    /// Each way is gone, and the smallest module kept.
+    Smallest(Vec<Way>, Reason),
+}
+
+/// Stages under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Way {
+    pub name: &'static str,
+    pub stages: Vec<Stage>,
 }
 
 /// A pass and why it stands where it stands.
@@ -80,11 +93,12 @@ impl Stage {
     pub fn name(&self) -> String {
         match self {
             Stage::Passes(steps) => steps.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
-            Stage::Binaryen(level, _) => format!("binaryen {}", level.flag()),
+            Stage::Binaryen(level, order, _) => format!("binaryen {}{}", level.flag(), order.suffix()),
             Stage::Harden(..) => "harden".to_string(),
             Stage::LinkInformation(_) => "link-information".to_string(),
             Stage::Orders(_) => "orders".to_string(),
             Stage::Snapshot(..) => "snapshot".to_string(),
+            Stage::Smallest(ways, _) => format!("smallest of {}", ways.len()),
         }
     }
 
@@ -92,7 +106,15 @@ impl Stage {
     pub fn steps(&self) -> Vec<(String, Reason)> {
         match self {
             Stage::Passes(steps) => steps.iter().map(|&(name, reason)| (name.to_string(), reason)).collect(),
-            Stage::Binaryen(_, reason)
+            Stage::Smallest(ways, reason) => {
+                let mut steps = vec![(self.name(), *reason)];
+                for way in ways {
+                    let of_way = way.stages.iter().flat_map(Stage::steps);
+                    steps.extend(of_way.map(|(name, reason)| (format!("{}: {name}", way.name), reason)));
+                }
+                steps
+            }
+            Stage::Binaryen(_, _, reason)
             | Stage::Harden(_, reason)
             | Stage::LinkInformation(reason)
             | Stage::Orders(reason)
@@ -110,9 +132,13 @@ impl Options {
             binaryen: config.binaryen.clone(),
             hardening: config.hardening,
             preinit: config.preinit.clone(),
-            measure: config.measure,
+            goal: config.goal,
+            effort: config.effort,
+            budget: config.budget,
             target_features: config.target_features,
             link_information: config.link_information(),
+            // The link is yet to come.
+            low_memory_unused: false,
             origin: match config.work {
                 Work::Program(_) | Work::Crate(_) => Origin::Linked,
                 Work::Module(..) => Origin::Finished,
@@ -151,22 +177,27 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         second.push(("trim-data", "memory starts as zeros, so zeros at the ends of segments say nothing"));
         // Binaryen cuts data by a rule of its own.
         if options.level.for_size() || options.preinit.is_some() {
-            second.push(match options.measure {
+            second.push(match options.goal.measure() {
                 Measure::Raw => ("pack-data", "segments cut where that is smallest, not where zeros seem to be many"),
                 Measure::Compressed => ("pack-data-for-compression", "gaps of zeros are short once compressed"),
             });
         }
         // What repeats is short once compressed, too.
-        if options.level == Level::Oz && options.measure == Measure::Raw {
-            second.push(("pool-addresses", "before outlining, so that what became short is not outlined"));
+        if options.level == Level::Oz && options.goal != Goal::Compressed {
+            let pool = options.goal == Goal::Size;
+            if pool {
+                second.push(("pool-addresses", "before outlining, so that what became short is not outlined"));
+            }
             // A snapshot is there to start fast.
-            if options.preinit.is_none() {
+            if pool && options.preinit.is_none() {
                 second.push((
                     "outline",
                     "behind Binaryen, which would put it back; not in tight loops, where a call costs time",
                 ));
             }
-            last.push(("pool-constants", "behind whatever makes constants, hardening too"));
+            if pool {
+                last.push(("pool-constants", "behind whatever makes constants, hardening too"));
+            }
             last.push(("reorder-functions", "behind whatever makes functions and calls"));
         }
         last.push(("shortest-encodings", "the linker pads numbers that it patched; last, when no index moves again"));
@@ -177,8 +208,8 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         (Debug::None, _) => last.push(("strip", "a finished module says nothing about who made it and how")),
         (Debug::Names, _) => last.push(("strip-dwarf", "-g1 keeps names, and nothing that code could outdate")),
     }
-    let binaryen = binaryen
-        .map(|level| Stage::Binaryen(level, "within functions and across them; its result stays only if it is better"));
+    let why = "within functions and across them; its result stays only if it is better";
+    let binaryen = |order| binaryen.map(|level| Stage::Binaryen(level, order, why));
     let why = "the same bits on every engine, and the proof; behind it nothing changes what instructions compute";
     let harden = options.hardening.map(|hardening| Stage::Harden(hardening, why));
     // With nothing between them, one reading of the module serves both.
@@ -190,11 +221,23 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let why = "the linker says which objects nothing writes or reads; first, since it is true of its own module only";
     let information = options.link_information.then_some(Stage::LinkInformation(why));
     let why = "what is alike near each other, and numbered alike; last, as it looks at the bytes that there will be";
-    let dense = options.measure == Measure::Compressed && options.level.for_size();
+    let dense = options.goal == Goal::Compressed && options.level.for_size();
     let orders = dense.then_some(Stage::Orders(why));
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
-    let stages = [information, passes(first), snapshot, binaryen, passes(second), harden, passes(last), orders];
-    stages.into_iter().flatten().collect()
+    let mut stages: Vec<Stage> = [information, passes(first), snapshot].into_iter().flatten().collect();
+    let rest = |order| -> Vec<Stage> {
+        let rest = [binaryen(order), passes(second.clone()), harden.clone(), passes(last.clone()), orders.clone()];
+        rest.into_iter().flatten().collect()
+    };
+    if options.effort == Effort::Max && binaryen(Order::Once).is_some() {
+        let ways = Order::of(options.level.for_size());
+        let ways = ways.iter().map(|&order| Way { name: order.name(), stages: rest(order) });
+        stages
+            .push(Stage::Smallest(ways.collect(), "which of Binaryen's ways is best, only the finished module tells"));
+    } else {
+        stages.extend(rest(Order::Once));
+    }
+    stages
 }
 
 /// How many of the stages come before the imports are those that remain: what initialization alone needs goes.
@@ -219,7 +262,8 @@ pub fn cached(
 ) -> Result<Vec<u8>> {
     // Passes alone are done before an answer is read. Initialization sees folders and variables, and a wasm-opt of the
     // user's may be a script that does.
-    let worth = stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..) | Stage::Harden(..)));
+    let worth =
+        stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..) | Stage::Harden(..) | Stage::Smallest(..)));
     let pure = !stages.iter().any(|stage| matches!(stage, Stage::Snapshot(..)))
         && matches!(options.binaryen, binaryen::Tool::Off | binaryen::Tool::Builtin);
     let question = cache.question("stages").filter(|_| worth && pure);
@@ -274,7 +318,7 @@ pub fn run(
                 let names: Vec<&str> = steps.iter().map(|(name, _)| *name).collect();
                 module = passes_by_name(what, &module, &names, options.verify_each, input)?;
             }
-            Stage::Binaryen(level, _) => match optimize(&module, *level, options)? {
+            Stage::Binaryen(level, order, _) => match optimize(&module, *level, *order, options)? {
                 Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
@@ -289,6 +333,10 @@ pub fn run(
             Stage::Orders(_) => {
                 let (smallest, kept) = densest(what, &module, options.verify_each)?;
                 (module, note) = (smallest, Some(kept));
+            }
+            Stage::Smallest(ways, _) => {
+                let (smallest, sizes) = smallest(what, &module, ways, options, ui, report)?;
+                (module, note) = (smallest, Some(sizes));
             }
             Stage::Snapshot(preinit, _) => {
                 let snapshot = preinit::run(what, &module, preinit, ui)?;
@@ -319,6 +367,32 @@ pub fn run(
         );
     }
     Ok(module)
+}
+
+/// What the best of several ways makes of a module, and how each did. The first is kept where none is better.
+fn smallest(
+    what: &str,
+    module: &[u8],
+    ways: &[Way],
+    options: &Options,
+    ui: &Ui,
+    report: &mut Report,
+) -> Result<(Vec<u8>, String)> {
+    let mut best: Option<(usize, Vec<u8>, &'static str)> = None;
+    let mut sizes = Vec::new();
+    for way in ways {
+        let mut branch = report.branch();
+        let made = run(what, module.to_vec(), &way.stages, options, ui, &mut branch)?;
+        let size = compressed::size(&made, options.goal.measure());
+        sizes.push(format!("{} {size}", way.name));
+        // What is said of the whole is said of the last that was taken.
+        if best.as_ref().is_none_or(|(smallest, ..)| size < *smallest) {
+            best = Some((size, made, way.name));
+        }
+        report.take(branch, way.name);
+    }
+    let (_, module, name) = best.ok_or_else(|| Error::internal("there is no way to go"))?;
+    Ok((module, format!("{name} is kept; bytes: {}", sizes.join(", "))))
 }
 
 /// The module in the order that gzip makes smallest, and how it did.
@@ -385,9 +459,21 @@ fn kept(reason: &binaryen::Reason, ui: &Ui, report: &mut Report) -> String {
     format!("left out: {reason}")
 }
 
-fn optimize(module: &[u8], level: binaryen::Level, options: &Options) -> Result<Outcome> {
+/// A module of so many bytes is given to Binaryen twice where size counts, which takes some ten milliseconds.
+const SMALL: usize = 32 << 10;
+
+fn optimize(module: &[u8], level: binaryen::Level, order: Order, options: &Options) -> Result<Outcome> {
+    if options.effort == Effort::Default && binaryen::work(module) > binaryen::MOST_WORK {
+        return Ok(Outcome::Kept(binaryen::Reason::TooMuch));
+    }
     let mut request = binaryen::Request::new(module, level, &options.binaryen);
+    request.order = match order {
+        Order::Once if options.level.for_size() && module.len() <= SMALL => Order::Twice,
+        order => order,
+    };
+    request.limits.time = options.budget.or(request.limits.time);
     request.names = if options.debug == Debug::None { Names::Drop } else { Names::Keep };
+    request.low_memory_unused = options.low_memory_unused;
     request.imports = if options.origin == Origin::Linked { Imports::MayDrop } else { Imports::Keep };
     request.accept = match options.origin {
         Origin::Opt => Accept::NotLarger,

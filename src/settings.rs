@@ -1,10 +1,11 @@
 //! emcc's settings (`-s NAME=VALUE`): those with a meaning here, and what is nearest to the others.
 
-use wbuild_passes::segments::Measure;
+use std::time::Duration;
 
 use crate::args::nearest;
-use crate::config::{self, Malloc};
+use crate::config::{self, Effort, Goal, Malloc};
 use crate::error::{Error, Result};
+use crate::run;
 
 /// A setting that means something to wbuild.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,8 +134,19 @@ pub fn size(text: &str) -> Result<u64> {
 }
 
 /// What `--optimize-for` takes.
-pub fn measure(text: &str) -> Result<Measure> {
-    config::choose("--optimize-for", text, &[("size", Measure::Raw), ("compressed", Measure::Compressed)])
+pub fn goal(text: &str) -> Result<Goal> {
+    let goals = [("size", Goal::Size), ("compressed", Goal::Compressed), ("speed", Goal::Speed)];
+    config::choose("--optimize-for", text, &goals)
+}
+
+/// A time such as `10s`, which an option takes.
+pub fn time(option: &str, text: &str) -> Result<Duration> {
+    run::parse_time(text).map_err(|why| Error::usage(format!("{option} {text}: {why}")).help(format!("{option} 10s")))
+}
+
+/// What `--opt-effort` takes.
+pub fn effort(text: &str) -> Result<Effort> {
+    config::choose("--opt-effort", text, &[("default", Effort::Default), ("max", Effort::Max)])
 }
 
 /// A function's name as it may be spelled in the object: emcc's leading underscore is dropped.

@@ -2,8 +2,8 @@
 //! ours, which runs what comes out, and has a case in tests/it/binaryen.rs.
 
 use wasmparser::{
-    BlockType, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, Operator, Parser, Payload, TryTable,
-    TypeRef,
+    BlockType, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, ExternalKind, Operator, Parser,
+    Payload, TryTable, TypeRef,
 };
 
 const BLOCK_PARAMETERS: &str = "blocks with parameters";
@@ -77,6 +77,25 @@ pub(super) fn find(module: &[u8]) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Whether nobody but the module can put functions where it calls them from, or throw what it catches: following values
+/// through a module takes the results of all such calls to be those of the module's own functions.
+pub(super) fn is_closed(module: &[u8], used: &wbuild_passes::Features) -> bool {
+    const OPEN: &[&str] = &["reference-types", "function-references", "gc", "exception-handling", "legacy-exceptions"];
+    if OPEN.iter().any(|feature| used.contains(feature)) {
+        return false;
+    }
+    let is_open = |payload| match payload {
+        Payload::ImportSection(reader) => {
+            reader.into_imports().map_while(Result::ok).any(|import| matches!(import.ty, TypeRef::Table(_)))
+        }
+        Payload::ExportSection(reader) => {
+            reader.into_iter().map_while(Result::ok).any(|export| export.kind == ExternalKind::Table)
+        }
+        _ => false,
+    };
+    !Parser::new(0).parse_all(module).map_while(Result::ok).any(is_open)
 }
 
 /// Whether a segment surely lies inside: it removes segments that nobody reads, and the trap at the

@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wbuild_targets::Target;
 
 use super::{
-    Config, Crate, Debug, Entry, FIXED_MEMORY, Item, Level, Lto, MALLOCS, Malloc, Memory, Pick, Program, Setjmp,
-    Source, Work, choose,
+    Config, Crate, Debug, Effort, Entry, FIXED_MEMORY, Goal, Item, Level, Lto, MALLOCS, Malloc, Memory, Pick, Program,
+    Setjmp, Source, Work, choose,
 };
 use crate::args::{Dialect, Own, Token};
 use crate::binaryen;
@@ -87,6 +88,9 @@ pub(super) struct Draft {
     simd: bool,
     js_boundary: bool,
     binaryen: binaryen::Tool,
+    goal: Goal,
+    effort: Effort,
+    budget: Option<Duration>,
     verify_each: bool,
     cache: cache::Use,
     dry_run: bool,
@@ -265,7 +269,12 @@ impl Draft {
                 self.preinit_words.get_or_insert(word.option());
                 self.preinit_options.take(word, &value)?;
             }
-            Own::OptimizeFor => self.preinit_options.measure = settings::measure(&value)?,
+            Own::OptimizeFor => {
+                self.goal = settings::goal(&value)?;
+                self.preinit_options.measure = self.goal.measure();
+            }
+            Own::OptBudget => self.budget = Some(settings::time("--opt-budget", &value)?),
+            Own::OptEffort => self.effort = settings::effort(&value)?,
             Own::Quiet => self.verbosity = Verbosity::Quiet,
             Own::Reactor => self.reactor = true,
             Own::Simd => self.simd = true,
@@ -321,7 +330,6 @@ impl Draft {
             Some("-g1") => Debug::Names,
             Some(_) => Debug::Full,
         };
-        let measure = self.preinit_options.measure;
         let preinit = match (self.preinit.take(), self.preinit_words) {
             (Some(name), _) => {
                 self.preinit_options.initializer = preinit::Options::initializer(&name);
@@ -359,7 +367,9 @@ impl Draft {
             target_features: self.target_features,
             binaryen: self.binaryen,
             preinit,
-            measure,
+            goal: self.goal,
+            effort: self.effort,
+            budget: self.budget,
             link_information: !self.no_link_information && self.level.for_size(),
             hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
@@ -516,6 +526,7 @@ impl Draft {
             (Some(lto), _) => lto,
             (None, Level::O0 | Level::O1) => Lto::Off,
             (None, Level::O2 | Level::O3 | Level::O4) => Lto::Full,
+            (None, Level::Os | Level::Oz) if self.goal == Goal::Speed => Lto::Full,
             (None, Level::Os | Level::Oz) => Lto::Both,
         }
     }

@@ -199,7 +199,7 @@ impl Args {
         for (word, values) in given {
             values.iter().try_for_each(|value| options.take(word, value))?;
         }
-        options.measure = settings::measure(&self.optimize_for)?;
+        options.measure = settings::goal(&self.optimize_for)?.measure();
         Ok(options)
     }
 }

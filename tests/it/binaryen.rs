@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use wbuild::binaryen::{Accept, Imports, LEVELS, Level, Names, Outcome, Reason, Request, Tool, optimize, optimize_all};
+use wbuild::binaryen::{
+    Accept, Imports, LEVELS, Level, Names, Order, Outcome, Reason, Request, Tool, optimize, optimize_all,
+};
 use wbuild::process::Limits;
 
 /// The Binaryen that is linked into the wbuild under test.
@@ -61,6 +63,64 @@ fn unused_imports_go_only_when_asked() {
     let request = Request { imports: Imports::MayDrop, ..Request::new(&module, Level::O2, &tool) };
     let text = wasmprinter::print_bytes(better(optimize(&request).unwrap())).unwrap();
     assert!(!text.contains("\"unused\"") && text.contains("\"used\""), "{text}");
+}
+
+#[test]
+fn added_constants_become_offsets_only_where_low_memory_is_unused() {
+    let text = r#"(module (memory (export "memory") 1)
+        (func (export "f") (param i32) (result i32) (i32.load (i32.add (local.get 0) (i32.const 1000)))))"#;
+    let (module, tool) = (wasm(text), builtin());
+    for level in LEVELS {
+        let request = Request { accept: Accept::AnySize, ..Request::new(&module, level, &tool) };
+        let folded = |request: &Request<'_>| {
+            wasmprinter::print_bytes(better(optimize(request).unwrap())).unwrap().contains("i32.load offset=1000")
+        };
+        assert!(!folded(&request), "{level:?}: an address that wraps around would trap");
+        assert!(folded(&Request { low_memory_unused: true, ..request }), "{level:?}");
+    }
+    let far = wasm(&text.replace("1000", "1024"));
+    let request = Request { low_memory_unused: true, ..Request::new(&far, Level::Oz, &tool) };
+    assert_eq!(kept(optimize(&request).unwrap()), Reason::NotBetter);
+}
+
+/// Only one function can be called indirectly, and it gives 7 each time.
+const CONSTANT_CALL: &str = r#"(module (type $t (func (result i32)))
+    (table TABLE 1 funcref) (elem (i32.const 0) $seven)
+    (func $seven (result i32) (i32.const 7))
+    (func (export "f") (param i32) (result i32) (i32.eqz (call_indirect (type $t) (local.get 0)))))"#;
+
+#[test]
+fn values_are_followed_twice_over_and_through_closed_tables_only() {
+    let tool = builtin();
+    let known = |text: &str, order: Order| {
+        let module = wasm(text);
+        let request = Request { order, accept: Accept::AnySize, ..Request::new(&module, Level::Oz, &tool) };
+        !wasmprinter::print_bytes(better(optimize(&request).unwrap())).unwrap().contains("i32.eqz")
+    };
+    let closed = CONSTANT_CALL.replace("TABLE", "");
+    for order in [Order::Twice, Order::Inlining] {
+        assert!(known(&closed, order), "{order:?}");
+        // Others may put functions there that give something else.
+        for table in ["(export \"t\")", "(import \"m\" \"t\")"] {
+            assert!(!known(&CONSTANT_CALL.replace("TABLE", table), order), "{order:?} {table}");
+        }
+        let stored = r#"(func (export "g") (param funcref) (table.set 0 (i32.const 0) (local.get 0))) (func $seven"#;
+        assert!(!known(&closed.replace("(func $seven", stored), order), "{order:?}");
+    }
+    assert!(!known(&closed, Order::Once));
+}
+
+#[test]
+fn small_functions_are_inlined_everywhere_where_that_is_asked_for() {
+    let text = r#"(module (func $small (param i32 i32) (result i32) (i32.mul (local.get 0) (local.get 1)))
+        (func (export "a") (param i32) (result i32) (call $small (local.get 0) (local.get 0)))
+        (func (export "b") (param i32) (result i32) (call $small (local.get 0) (i32.const 3))))"#;
+    let (module, tool) = (wasm(text), builtin());
+    let calls = |order: Order| {
+        let request = Request { order, accept: Accept::AnySize, ..Request::new(&module, Level::Oz, &tool) };
+        wasmprinter::print_bytes(better(optimize(&request).unwrap())).unwrap().contains("call")
+    };
+    assert!(calls(Order::Once) && calls(Order::Twice) && !calls(Order::Inlining));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod cli;
 mod cmake_projects;
 mod compilers;
 mod determinism;
+mod effort;
 mod exceptions;
 mod hardened;
 mod link_information;

@@ -80,6 +80,11 @@ fn levels_choose_link_time_optimization_and_stages() {
 }
 
 #[test]
+fn goals_and_effort_choose_links_and_stages() {
+    snapshot!("goals", ["a.c", "-Oz", "--optimize-for=speed"], ["a.c", "-O3", "--opt-effort=max"]);
+}
+
+#[test]
 fn a_rust_file_is_one_run_of_rustc() {
     snapshot!(
         "rust",

