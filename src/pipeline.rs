@@ -442,7 +442,8 @@ fn kept(reason: &binaryen::Reason, ui: &Ui, report: &mut Report) -> String {
     format!("left out: {reason}")
 }
 
-/// A module of so many bytes is given to Binaryen twice where size counts, which takes some ten milliseconds.
+/// Over a module of so many bytes Binaryen goes twice where size counts, which takes some ten milliseconds. Compressed,
+/// some are larger then.
 const SMALL: usize = 32 << 10;
 
 fn optimize(module: &[u8], level: binaryen::Level, order: Order, options: &Options) -> Result<Outcome> {
@@ -450,8 +451,9 @@ fn optimize(module: &[u8], level: binaryen::Level, order: Order, options: &Optio
         return Ok(Outcome::Kept(binaryen::Reason::TooMuch));
     }
     let mut request = binaryen::Request::new(module, level, &options.binaryen);
+    let raw = options.level.for_size() && options.goal != Goal::Compressed;
     request.order = match order {
-        Order::Once if options.level.for_size() && module.len() <= SMALL => Order::Twice,
+        Order::Once if raw && module.len() <= SMALL => Order::Twice,
         order => order,
     };
     request.limits.time = options.budget.or(request.limits.time);
