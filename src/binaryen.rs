@@ -9,8 +9,13 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::process::{Command, Limits, Scratch};
 
+#[cfg(feature = "binaryen")]
+mod child;
+mod order;
 mod trouble;
 mod wrap;
+
+pub use order::{MOST_WORK, Order, work};
 
 /// The first word of the command line that makes wbuild Binaryen's process.
 pub const CHILD: &str = "__binaryen";
@@ -55,61 +60,6 @@ impl Level {
         }
     }
 }
-
-/// In what order Binaryen's passes run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Order {
-    /// Those of the level.
-    #[default]
-    Once,
-    /// Those of the level, twice; between, values are followed through the whole module, where nobody else can bring any.
-    Twice,
-    /// The same, with functions of some operators inlined wherever they are called.
-    Inlining,
-}
-
-impl Order {
-    /// Those that may bring the smallest module; where size is not asked for, enough is inlined as it is.
-    pub fn of(for_size: bool) -> &'static [Order] {
-        if for_size { &[Order::Once, Order::Twice, Order::Inlining] } else { &[Order::Once, Order::Twice] }
-    }
-
-    /// In a report.
-    pub fn name(self) -> &'static str {
-        match self {
-            Order::Once => "once",
-            Order::Twice => "twice",
-            Order::Inlining => "inlining",
-        }
-    }
-
-    /// Behind the level, where it is not the usual one.
-    pub fn suffix(self) -> &'static str {
-        match self {
-            Order::Once => "",
-            Order::Twice => " twice",
-            Order::Inlining => " twice, inlining more",
-        }
-    }
-
-    /// In `wasm-opt`'s spelling.
-    fn flags(self, level: Level, follow: bool) -> Vec<String> {
-        let (twice, inlining) = (self != Order::Once, self == Order::Inlining);
-        let words = [
-            Some(level.flag()),
-            Some(FOLLOW).filter(|_| twice && follow),
-            Some(level.flag()).filter(|_| twice),
-            Some(INLINE_MORE).filter(|_| inlining),
-        ];
-        words.into_iter().flatten().map(String::from).collect()
-    }
-}
-
-/// `wasm-opt`'s words for the parts of an [`Order`].
-const FOLLOW: &str = "--gufa-optimizing";
-const INLINE_MORE: &str = "--always-inline-max-function-size=5";
-#[cfg(feature = "binaryen")]
-const INLINE_MORE_SIZE: u32 = 5;
 
 /// Which Binaryen: the meaning of `--binaryen`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -206,21 +156,6 @@ impl<'a> Request<'a> {
 /// Far above what real modules need (SQLite at -O4: 0.1 GB and 10 s): they end runaways, and never
 /// decide what comes out of a build that ends by itself.
 pub const LIMITS: Limits = Limits { time: Some(Duration::from_secs(600)), memory: Some(16 << 30) };
-
-/// How much work a module is for Binaryen, counted in bytes of code: it takes as long as there is code, and in large
-/// functions, with the square of their size, longer.
-pub fn work(module: &[u8]) -> u64 {
-    const LARGE: u64 = 1 << 16;
-    let bodies =
-        wasmparser::Parser::new(0).parse_all(module).map_while(Result::ok).filter_map(|payload| match payload {
-            wasmparser::Payload::CodeSectionEntry(body) => Some(body.range().len() as u64),
-            _ => None,
-        });
-    bodies.map(|length| length + length * length / LARGE).sum()
-}
-
-/// The most [`work`] that is done unasked: some minutes of it. Real modules are far below (SQLite: 1.2 million, clang: 80 million).
-pub const MOST_WORK: u64 = 32 << 20;
 
 /// What came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -497,97 +432,4 @@ pub fn child_main(args: &[std::ffi::OsString]) -> i32 {
 pub fn child_main(_args: &[std::ffi::OsString]) -> i32 {
     eprintln!("{}", Reason::NotBuiltIn);
     1
-}
-
-#[cfg(feature = "binaryen")]
-mod child {
-    use std::ffi::OsString;
-    use std::path::Path;
-
-    use wasm_opt::base::{
-        Feature, FeatureSet, InliningOptions, Module, ModuleReader, ModuleWriter, PassOptions, PassRunner,
-    };
-
-    use super::{FOLLOW, INLINE_MORE, INLINE_MORE_SIZE, LEVELS, LOW_MEMORY_UNUSED};
-
-    pub(super) fn optimize(words: &[OsString]) -> Result<(), String> {
-        let [input, o, output, flags @ ..] = words else { return Err("expected IN -o OUT".to_string()) };
-        if o != "-o" {
-            return Err("expected -o".to_string());
-        }
-        let (mut names, mut low_memory_unused, mut inlining) = (false, false, InliningOptions::new());
-        // What runs, in order: `None` is the passes of the level.
-        let (mut level, mut order) = (None, Vec::new());
-        let (mut enabled, mut disabled) = (FeatureSet::new(), FeatureSet::new());
-        disabled.set(Feature::All, true);
-        for flag in flags {
-            let flag = flag.to_str().unwrap_or("?");
-            match flag {
-                "-g" => names = true,
-                LOW_MEMORY_UNUSED => low_memory_unused = true,
-                INLINE_MORE => inlining.set_always_inline_max_size(INLINE_MORE_SIZE),
-                FOLLOW => order.push(Some(&FOLLOW[2..])),
-                "--mvp-features" => {}
-                _ => {
-                    if let Some(found) = LEVELS.iter().find(|l| l.flag() == flag) {
-                        level = Some(*found);
-                        order.push(None);
-                    } else {
-                        let feature = feature(flag).ok_or_else(|| format!("unknown option {flag}"))?;
-                        enabled.set(feature, true);
-                        disabled.set(feature, false);
-                    }
-                }
-            }
-        }
-        let (optimize, shrink) = level.ok_or("expected a level")?.numbers();
-
-        let mut module = Module::new();
-        module.apply_features(enabled, disabled);
-        ModuleReader::new().read_binary(Path::new(input), &mut module, None).map_err(|e| e.to_string())?;
-        if !wasm_opt::base::validate_wasm(&mut module) {
-            return Err("its validator found the module invalid".to_string());
-        }
-        let mut options = PassOptions::new();
-        options.set_optimize_level(optimize);
-        options.set_shrink_level(shrink);
-        options.set_low_memory_unused(low_memory_unused);
-        options.set_inlining_options(inlining);
-        // Passes need not check each other: the result as a whole is validated by wbuild.
-        options.set_validate(false);
-        let mut passes = PassRunner::new_with_options(&mut module, options);
-        for pass in order {
-            match pass {
-                Some(name) => passes.add(name),
-                None => passes.add_default_optimization_passes(),
-            }
-        }
-        passes.run();
-        drop(passes);
-
-        // Whole or not there: a file that exists is a job that was finished.
-        let partial = Path::new(output).with_extension("partial");
-        let mut writer = ModuleWriter::new();
-        writer.set_debug_info(names);
-        writer.write_binary(&mut module, &partial).map_err(|e| e.to_string())?;
-        std::fs::rename(&partial, output).map_err(|e| e.to_string())
-    }
-
-    fn feature(flag: &str) -> Option<Feature> {
-        Some(match flag.strip_prefix("--enable-")? {
-            "threads" => Feature::Atomics,
-            "mutable-globals" => Feature::MutableGlobals,
-            "nontrapping-float-to-int" => Feature::TruncSat,
-            "simd" => Feature::Simd,
-            "bulk-memory" => Feature::BulkMemory,
-            "sign-ext" => Feature::SignExt,
-            "exception-handling" => Feature::ExceptionHandling,
-            "tail-call" => Feature::TailCall,
-            "reference-types" => Feature::ReferenceTypes,
-            "multivalue" => Feature::Multivalue,
-            "extended-const" => Feature::ExtendedConst,
-            "multimemory" => Feature::MultiMemory,
-            _ => return None,
-        })
-    }
 }

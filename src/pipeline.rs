@@ -9,15 +9,17 @@ use wbuild_passes::segments::Measure;
 use crate::args;
 use crate::binaryen::{self, Accept, Imports, Names, Order, Outcome};
 use crate::cache::{self, Cache, Made};
-use crate::compressed;
 use crate::config::{Config, Debug, Effort, Goal, Level, Work};
 use crate::determinism::{self, Hardening};
 use crate::error::{Error, Result};
-use crate::exec;
 use crate::preinit;
 use crate::report::{Report, Timing};
 use crate::target_features::TargetFeatures;
 use crate::ui::Ui;
+
+mod candidates;
+
+use candidates::{densest, smallest};
 
 /// What the order of stages depends on.
 #[derive(Debug, Clone)]
@@ -369,54 +371,6 @@ pub fn run(
     Ok(module)
 }
 
-/// What the best of several ways makes of a module, and how each did. The first is kept where none is better.
-fn smallest(
-    what: &str,
-    module: &[u8],
-    ways: &[Way],
-    options: &Options,
-    ui: &Ui,
-    report: &mut Report,
-) -> Result<(Vec<u8>, String)> {
-    let mut best: Option<(usize, Vec<u8>, &'static str)> = None;
-    let mut sizes = Vec::new();
-    for way in ways {
-        let mut branch = report.branch();
-        let made = run(what, module.to_vec(), &way.stages, options, ui, &mut branch)?;
-        let size = compressed::size(&made, options.goal.measure());
-        sizes.push(format!("{} {size}", way.name));
-        // What is said of the whole is said of the last that was taken.
-        if best.as_ref().is_none_or(|(smallest, ..)| size < *smallest) {
-            best = Some((size, made, way.name));
-        }
-        report.take(branch, way.name);
-    }
-    let (_, module, name) = best.ok_or_else(|| Error::internal("there is no way to go"))?;
-    Ok((module, format!("{name} is kept; bytes: {}", sizes.join(", "))))
-}
-
-/// The module in the order that gzip makes smallest, and how it did.
-fn densest(what: &str, module: &[u8], verify_each: bool) -> Result<(Vec<u8>, String)> {
-    const ORDERS: [&[&str]; 3] = [
-        &["reorder-locals"],
-        &["reorder-functions-for-compression"],
-        &["reorder-locals", "reorder-functions-for-compression"],
-    ];
-    let before = compressed::gzip(module);
-    let ordered = exec::parallel(&ORDERS, |names| -> Result<_> {
-        let module = run_passes(what, module, names, verify_each)?;
-        Ok((compressed::gzip(&module), module, names.join(", ")))
-    });
-    let mut best = (before, module.to_vec(), "as it was".to_string());
-    for candidate in ordered {
-        let candidate = candidate?;
-        if candidate.0 < best.0 {
-            best = candidate;
-        }
-    }
-    Ok((best.1, format!("{}; by gzip {before} -> {} bytes", best.2, best.0)))
-}
-
 /// Runs passes by name over a module, in one reading of it.
 pub fn run_passes(what: &str, module: &[u8], names: &[&str], verify_each: bool) -> Result<Vec<u8>> {
     passes_by_name(what, module, names, verify_each, Input::Unknown)
@@ -459,7 +413,8 @@ fn kept(reason: &binaryen::Reason, ui: &Ui, report: &mut Report) -> String {
     format!("left out: {reason}")
 }
 
-/// A module of so many bytes is given to Binaryen twice where size counts, which takes some ten milliseconds.
+/// Over a module of so many bytes Binaryen goes twice where size counts, which takes some ten milliseconds. Compressed,
+/// some are larger then.
 const SMALL: usize = 32 << 10;
 
 fn optimize(module: &[u8], level: binaryen::Level, order: Order, options: &Options) -> Result<Outcome> {
@@ -467,8 +422,9 @@ fn optimize(module: &[u8], level: binaryen::Level, order: Order, options: &Optio
         return Ok(Outcome::Kept(binaryen::Reason::TooMuch));
     }
     let mut request = binaryen::Request::new(module, level, &options.binaryen);
+    let raw = options.level.for_size() && options.goal != Goal::Compressed;
     request.order = match order {
-        Order::Once if options.level.for_size() && module.len() <= SMALL => Order::Twice,
+        Order::Once if raw && module.len() <= SMALL => Order::Twice,
         order => order,
     };
     request.limits.time = options.budget.or(request.limits.time);
