@@ -10,6 +10,7 @@ use crate::cache;
 use crate::config::{self, Entry, Level, MALLOCS, Malloc, Memory};
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
+use crate::link;
 use crate::linker::{self, Settings};
 use crate::manifest::Kept;
 use crate::preinit;
@@ -81,6 +82,9 @@ pub struct Args {
     /// Leave to the engine what the specification leaves open
     #[arg(long)]
     no_deterministic: bool,
+    /// Do not ask the linker what it knows of data and calls (asked at -Os and -Oz)
+    #[arg(long)]
+    no_link_information: bool,
     /// Validate after every pass, so that an error names the pass
     #[arg(long)]
     verify_each: bool,
@@ -133,6 +137,7 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
     let own = std::env::current_exe().map_err(|e| Error::internal("cannot tell where wbuild is").cause(e))?;
     let settings = Settings {
         wasm_ld,
+        says_relocations: !args.no_link_information && toolchain.as_ref().is_ok_and(link::says_relocations),
         malloc: runtime.malloc.filter(|_| malloc == Malloc::Small),
         preinit: args.preinit.clone(),
         words,

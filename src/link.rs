@@ -39,6 +39,12 @@ pub const RELOCATIONS: &str = "--emit-relocs";
 /// The oldest wasm-ld whose `--emit-relocs` was compared with what it linked.
 const RELOCATIONS_SINCE: u32 = 20;
 
+/// Whether a linker can be asked for [`RELOCATIONS`].
+pub fn says_relocations(toolchain: &Toolchain) -> bool {
+    // The hermetic linker has assertions, and one of them does not hold with relocations.
+    toolchain.llvm_major >= RELOCATIONS_SINCE && !toolchain.hermetic
+}
+
 /// The command that links `parts` into `module`.
 pub fn command(
     parts: &[Part],
@@ -51,8 +57,7 @@ pub fn command(
 ) -> Command {
     let mut command = Toolchain::command(&toolchain.wasm_ld);
     command.args(["-m", "wasm32", "--error-limit=0"]);
-    // The hermetic linker has assertions, and one of them does not hold with relocations.
-    if config.link_information() && toolchain.llvm_major >= RELOCATIONS_SINCE && !toolchain.hermetic {
+    if config.link_information() && says_relocations(toolchain) {
         command.arg(RELOCATIONS);
     }
     // First, so that its libc++ is found and not the sysroot's.

@@ -30,6 +30,8 @@ pub const SETTINGS: &str = "WBUILD_LINK";
 pub struct Settings {
     /// The words that start wasm-ld; found anew where there are none.
     pub wasm_ld: Vec<PathBuf>,
+    /// Whether that one can and may be asked for what it knows.
+    pub says_relocations: bool,
     /// An archive that comes before the C library, for builds that are not dev's.
     pub malloc: Option<PathBuf>,
     /// Which function initializes, by name; modules that do not export it are left as they are.
@@ -57,20 +59,29 @@ pub fn is_meant(words: &[OsString]) -> bool {
 /// Links and finishes; the exit status is wasm-ld's.
 pub fn main(words: &[OsString]) -> Result<i32> {
     let asked = std::env::var(SETTINGS).ok();
-    let settings: Settings = match &asked {
+    let mut settings: Settings = match &asked {
         Some(text) => serde_json::from_str(text)
             .map_err(|e| Error::usage(format!("{SETTINGS} is not what wbuild cargo sets")).cause(e).help("unset it"))?,
         None => Settings::default(),
     };
-    let wasm_ld = match settings.wasm_ld.is_empty() {
-        false => settings.wasm_ld.clone(),
-        true => toolchain::find(&toolchain::Request::default(), &wbuild_targets::TARGETS[0])?.wasm_ld,
-    };
+    if settings.wasm_ld.is_empty() {
+        let found = toolchain::find(&toolchain::Request::default(), &wbuild_targets::TARGETS[0])?;
+        settings.says_relocations = link::says_relocations(&found);
+        settings.wasm_ld = found.wasm_ld;
+    }
     let words = &words[2..];
-    let mut command = Toolchain::command(&wasm_ld);
+    let mut options = options(&settings, words)?;
+    let mut command = Toolchain::command(&settings.wasm_ld);
     command.args(settings.malloc.as_ref().filter(|_| !is_dev(words)));
     command.args(usual_stack(words)).args(&settings.words);
-    let linked = command.run(Limits::default())?;
+    command.args(options.link_information.then_some(link::RELOCATIONS));
+    let mut linked = command.run(Limits::default())?;
+    // A linker that was built with assertions may stop where another goes on.
+    if linked.status.code().is_none() && options.link_information {
+        options.link_information = false;
+        command.args.retain(|word| word != link::RELOCATIONS);
+        linked = command.run(Limits::default())?;
+    }
     let _ = std::io::stdout().write_all(&linked.stdout);
     let _ = std::io::stderr().write_all(linked.stderr.as_bytes());
     if !linked.status.success() {
@@ -82,7 +93,6 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     let module = Path::new(module);
     depend_on(asked.as_deref(), module);
     let before = output::read(module)?;
-    let mut options = options(&settings, words)?;
     options.low_memory_unused = link::low_memory_is_unused(&before);
     options.preinit = options.preinit.filter(|preinit| preinit.applies_to(&before));
     let (ui, mut report) = (Ui::new(Verbosity::Quiet), Report::new("", options.level.name()));
@@ -137,6 +147,9 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         (false, true) => Debug::Names,
         (false, false) => Debug::Full,
     };
+    // wasm-ld writes wrong offsets then, and says nothing.
+    const COMPRESSES: &str = "--compress-relocations";
+    let compresses = has(COMPRESSES) || settings.words.iter().any(|word| word == COMPRESSES);
     Ok(Options {
         level,
         debug,
@@ -146,7 +159,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         goal: Goal::Size,
         effort: settings.effort.as_deref().map(settings::effort).transpose()?.unwrap_or_default(),
         budget: None,
-        link_information: false,
+        link_information: settings.says_relocations && level.for_size() && !compresses,
         low_memory_unused: false,
         target_features: None,
         origin: Origin::Linked,

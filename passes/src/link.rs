@@ -7,7 +7,13 @@
 //! **What.** Memory is a set of objects that a program reaches only by their addresses, and every address comes from a symbol.
 //! So where each use of a symbol is a load or a store in place, it is known what all of them reach:
 //! - A load of bytes that nothing stores to, or that are declared constant, becomes the constant that stands there.
-//! - A store of bytes that nothing loads goes; what it would have stored is dropped.
+//! - A store of bytes that nothing loads goes; what it would have stored is dropped. Bytes of data that nothing loads become zeros.
+//!
+//! Functions are objects as well, and their places in the table are addresses:
+//! - An indirect call of a type that one function has whose place gets somewhere becomes a call of it, and one of a type that
+//!   none has a trap.
+//! - A function whose place gets nowhere leaves the table. Who runs and who is called is found together: what only code names
+//!   that never runs is not used.
 //!
 //! C libraries are full of both: lists of open files in programs that open none, descriptors of a thread that nobody asks
 //! for. Binaryen sees constants then, and removes what hangs on them.
@@ -15,14 +21,20 @@
 //! **Why it is sound.** An object escapes as soon as its address is anything but the address of a load or store within
 //! it: passed, stored, compared, computed with, exported, written into data that is loaded. Of objects that escape, only
 //! those in `.rodata` are used, and only where no code names them in a store. A load or store within an object does not
-//! trap, as objects lie in the memory that there is at the start. A module of which one relocation is not what the
+//! trap, as objects lie in the memory that there is at the start. Nobody else fills or reads the table, or else all of its functions
+//! escape and no call changes. To call a null pointer or one of another type is undefined in C and Rust, and so is to load it from
+//! a place that is no place; so these traps need not stay, as they must in modules that others made. A module of which one relocation is not what the
 //! linker would have written, or that has one of an unknown kind, is not used at all. A number without relocation that
 //! looks like an object's address counts as one.
 //!
 //! **Limits.** It is for modules that the linker just made: any change of code moves what relocations point to. A program that
-//! reaches one object by another's address does what its language leaves undefined.
+//! reaches one object by another's address, or makes a function's number out of another's, does what its language leaves undefined.
+//! Where setjmp's calls still are imports, every function whose place gets somewhere counts as called.
 
+mod calls;
+mod dead;
 mod knowledge;
+mod live;
 mod strings;
 mod uses;
 
@@ -32,6 +44,7 @@ use wasm_encoder::{Ieee32, Ieee64, Instruction};
 use wasmparser::Operator;
 
 use crate::{Error, FuncId, Module};
+use calls::Simple;
 use knowledge::Knowledge;
 pub use strings::strings;
 use uses::{Access, Uses};
@@ -45,6 +58,12 @@ pub struct Settled {
     pub loads: usize,
     /// How many stores went.
     pub stores: usize,
+    /// How many indirect calls became direct, or traps.
+    pub calls: usize,
+    /// How many functions left the table.
+    pub places: usize,
+    /// How many bytes of data became zero.
+    pub cleared: usize,
     /// Why the information was not used.
     pub doubt: Option<String>,
 }
@@ -57,16 +76,21 @@ pub fn settle(bytes: &[u8]) -> Result<Settled, Error> {
         Ok(known) => (known, None),
         Err(doubt) => (None, Some(doubt)),
     };
-    let (mut loads, mut stores) = (0, 0);
+    let (mut changes, mut places, mut cleared) = (Changes::default(), 0, 0);
     let module = crate::run::rewrite(bytes, "link-information", |module| {
         if let Some(known) = known {
-            let uses = uses::find(module, &known)?;
-            (loads, stores) = apply(module, &known, &uses)?;
+            let live = live::find(module, &known)?;
+            changes.fold(&known, &live.uses);
+            calls::direct(module, &known, &live, &mut changes)?;
+            changes.make(module)?;
+            places = dead::empty_places(module, &known, &live);
+            cleared = dead::clear(module, &known, &live, &changes);
         }
         remove(module);
         Ok(())
     })?;
-    Ok(Settled { module, loads, stores, doubt })
+    let Changes { loads, stores, calls, .. } = changes;
+    Ok(Settled { module, loads, stores, calls, places, cleared, doubt })
 }
 
 /// Takes the link information out of a module, unused.
@@ -84,51 +108,85 @@ fn remove(module: &mut Module<'_>) {
 
 /// What becomes of an operator.
 enum Fate {
-    Gone,
-    Becomes(Instruction<'static>),
+    Becomes(Vec<Instruction<'static>>),
     /// A load, which becomes the constant that these bytes are.
     Constant(Vec<u8>),
 }
 
-fn apply(module: &mut Module<'_>, known: &Knowledge<'_>, uses: &Uses) -> Result<(usize, usize), Error> {
-    let mut fates: BTreeMap<FuncId, HashMap<usize, Fate>> = BTreeMap::new();
-    let (mut loads, mut stores) = (0, 0);
-    for access in &uses.accesses {
-        let Access { object, range, .. } = access;
-        let fate = if access.is_store {
-            if uses.may_load(*object, range) {
-                continue;
-            }
-            stores += 1;
-            Fate::Becomes(Instruction::Drop)
-        } else {
-            let is_constant = known.objects[*object].constant && !known.objects[*object].known_elsewhere;
-            let may_change = if is_constant { uses.is_stored(*object, range) } else { uses.may_store(*object, range) };
-            let Some(bytes) = known.bytes(range.clone()).filter(|_| !may_change) else { continue };
-            loads += 1;
-            Fate::Constant(bytes.to_vec())
-        };
-        let function = fates.entry(access.function).or_default();
-        function.insert(access.address, Fate::Gone);
-        function.insert(access.operator, fate);
+/// What becomes of code.
+#[derive(Default)]
+struct Changes {
+    /// By function, and the operator's number.
+    fates: BTreeMap<FuncId, HashMap<usize, Fate>>,
+    loads: usize,
+    stores: usize,
+    calls: usize,
+}
+
+impl Changes {
+    fn set(&mut self, function: FuncId, operator: usize, fate: Fate) {
+        self.fates.entry(function).or_default().insert(operator, fate);
     }
-    for (id, fates) in fates {
-        let changed = module.edit(id, |operator, edit| {
-            let becomes = match fates.get(&edit.position) {
-                None => return Ok(()),
-                Some(Fate::Gone) => None,
-                Some(Fate::Becomes(instruction)) => Some(instruction.clone()),
-                Some(Fate::Constant(bytes)) => Some(constant(operator, bytes)?),
+
+    fn fate(&self, function: FuncId, operator: usize) -> Option<&Fate> {
+        self.fates.get(&function)?.get(&operator)
+    }
+
+    /// Has nothing put the value on the stack that is on top of it behind these operators; false where that is not simple.
+    fn discard(&mut self, function: FuncId, operators: &[Simple]) -> bool {
+        let Some((last, before)) = operators.split_last() else { return false };
+        let is_gone = match self.fate(function, before.len()) {
+            Some(Fate::Constant(_)) => true,
+            Some(Fate::Becomes(_)) => false,
+            None if *last == Simple::Load => self.discard(function, before),
+            None => *last == Simple::Value,
+        };
+        if is_gone {
+            self.set(function, before.len(), Fate::Becomes(Vec::new()));
+        }
+        is_gone
+    }
+
+    /// Folds loads, and removes stores.
+    fn fold(&mut self, known: &Knowledge<'_>, uses: &Uses) {
+        for access in &uses.accesses {
+            let Access { object, range, .. } = access;
+            let fate = if access.is_store {
+                if uses.may_load(*object, range) {
+                    continue;
+                }
+                self.stores += 1;
+                Fate::Becomes(vec![Instruction::Drop])
+            } else {
+                let is_constant = known.objects[*object].constant && !known.objects[*object].known_elsewhere;
+                let may_change =
+                    if is_constant { uses.is_stored(*object, range) } else { uses.may_store(*object, range) };
+                let Some(bytes) = known.bytes(range.clone()).filter(|_| !may_change) else { continue };
+                self.loads += 1;
+                Fate::Constant(bytes.to_vec())
             };
-            edit.remove();
-            becomes.iter().for_each(|instruction| edit.before(instruction));
-            Ok(())
-        })?;
-        if let Some(body) = changed {
-            module.set_body(id, body)?;
+            self.set(access.function, access.address, Fate::Becomes(Vec::new()));
+            self.set(access.function, access.operator, fate);
         }
     }
-    Ok((loads, stores))
+
+    fn make(&self, module: &mut Module<'_>) -> Result<(), Error> {
+        for (&id, fates) in &self.fates {
+            let changed = module.edit(id, |operator, edit| {
+                let Some(fate) = fates.get(&edit.position) else { return Ok(()) };
+                edit.remove();
+                match fate {
+                    Fate::Becomes(instructions) => instructions.iter().for_each(|instruction| edit.before(instruction)),
+                    Fate::Constant(bytes) => edit.before(&constant(operator, bytes)?),
+                }
+                Ok(())
+            })?;
+            if let Some(body) = changed {
+                module.set_body(id, body)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a load gives where these bytes are.

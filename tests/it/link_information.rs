@@ -10,19 +10,19 @@ use wbuild::toolchain::{self, Request, Toolchain};
 use crate::rust::{output, text};
 
 /// `part.c` and `main.c`, of which `main` calls `sched_yield` where COND holds, which it never does.
-struct Case {
-    name: &'static str,
-    part: &'static str,
-    main: &'static str,
-    words: &'static [&'static str],
+struct Case<'a> {
+    name: &'a str,
+    part: &'a str,
+    main: &'a str,
+    words: &'a [&'a str],
 }
 
-const fn case(name: &'static str, part: &'static str, main: &'static str) -> Case {
+const fn case<'a>(name: &'a str, part: &'a str, main: &'a str) -> Case<'a> {
     Case { name, part, main, words: &[] }
 }
 
 /// Here the linker knows that the condition never holds.
-const NEVER: &[Case] = &[
+const NEVER: &[Case<'_>] = &[
     case("nothing writes it", "int x;", "extern int x; MAIN(x)"),
     case("it is constant", "extern const int x[3]; const int x[3] = {0};", "extern const int x[3]; MAIN(x[1])"),
     case(
@@ -45,7 +45,7 @@ const NEVER: &[Case] = &[
 ];
 
 /// Here it may hold, as far as the linker knows.
-const PERHAPS: &[Case] = &[
+const PERHAPS: &[Case<'_>] = &[
     case("it is written", "int x; void set(int n) { x = n - 1; }", "extern int x; void set(int); MAIN((set(n), x))"),
     case(
         "it is written by its address",
@@ -106,7 +106,7 @@ const MAIN: &str = "#include <sched.h>\n#include <stdio.h>\n\
     #define MAIN(COND) int main(int n, char **v) { if (COND) { sched_yield(); puts(\"never\"); } puts(\"done\"); }\n";
 
 /// Builds a case at a level, and gives the module.
-fn build(folder: &Path, case: &Case, level: &str) -> Vec<u8> {
+fn build(folder: &Path, case: &Case<'_>, level: &str) -> Vec<u8> {
     std::fs::write(folder.join("part.c"), case.part).unwrap();
     std::fs::write(folder.join("main.c"), format!("{MAIN}{}", case.main)).unwrap();
     let words = ["part.c", "main.c", level, "--lto=off", "-o", "out.wasm", "--json", "out.json"];
@@ -134,15 +134,25 @@ fn what_hangs_on_objects_that_nothing_writes_goes_and_nothing_else_does() {
     }
 }
 
-/// How many loads became constants, and how many stores went, as the report says.
-fn counts(folder: &Path) -> (usize, usize) {
+/// What the stage did, as the report says.
+#[derive(Debug)]
+struct Counts {
+    loads: usize,
+    stores: usize,
+    calls: usize,
+    places: usize,
+    cleared: usize,
+}
+
+fn counts(folder: &Path) -> Counts {
     let report = std::fs::read_to_string(folder.join("out.json")).unwrap();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     let stages = report["stages"].as_array().unwrap();
     let stage = stages.iter().find(|stage| stage["name"] == "link-information").unwrap();
     let note = stage["note"].as_str().unwrap();
-    let mut numbers = note.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok());
-    (numbers.next().unwrap_or_else(|| panic!("{note}")), numbers.next().unwrap())
+    let numbers: Vec<usize> = note.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+    let [loads, stores, calls, places, cleared] = numbers[..] else { panic!("{note}") };
+    Counts { loads, stores, calls, places, cleared }
 }
 
 #[test]
@@ -150,7 +160,7 @@ fn stores_that_nobody_reads_go_and_those_that_somebody_may_stay() {
     let folder = tempfile::tempdir().unwrap();
     let stores = |part: &'static str, main: &'static str| {
         build(folder.path(), &case(part, part, main), "-Oz");
-        counts(folder.path()).1
+        counts(folder.path()).stores
     };
     let call = "extern int r; void set(int); MAIN((set(n), r == 7))";
     let none = stores("int r = 1; void set(int n) { r = n; }", call);
@@ -164,6 +174,77 @@ fn stores_that_nobody_reads_go_and_those_that_somebody_may_stay() {
     let pointer =
         "#include <string.h>\nint r = 1; int w[4]; void set(int n) { w[1] = n; r = n + (memchr(w, 9, n) != 0); }";
     assert_eq!(stores(pointer, call), none);
+}
+
+/// Functions of one type, what `set` does, and whether the linker knows whom a call by `p` reaches.
+const CALLS: &[(&str, &str, &str, bool)] = &[
+    ("one function", "O p = one;", "", true),
+    ("one, in two places", "O p = one, q = one;", "if (n > 1) p = q;", true),
+    ("another that nothing names", "O p = one, q = two;", "", true),
+    ("another that is stored where nobody reads", "O p = one, q;", "q = two;", true),
+    (
+        "another that only a function stores whose type nobody calls",
+        "O p = one, r = one; float never(float x, double y, float z) { r = two; return x; }\n\
+         float (*s)(float, double, float) = never;",
+        "if (!s) n = 9; if (n > 5) p = r;",
+        true,
+    ),
+    ("another that is stored", "O p = one;", "if (n > 1) p = two;", false),
+    ("another beside it in an array", "O t[] = {one, two}; O p;", "p = t[n - 1];", false),
+    (
+        "another that libc is given as something else",
+        "#include <stdlib.h>\ntypedef int (*C)(const void *, const void *); int w[2];\n\
+         int less(const void *x, const void *y) { return 0; } int more(const void *x, const void *y) { return 1; }\n\
+         C c = (C)two, d = more; O p = one;",
+        "qsort(w, 2, 4, n > 1 ? c : n < -5 ? d : less);",
+        false,
+    ),
+];
+
+#[test]
+fn a_call_becomes_direct_where_one_function_only_can_be_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let count = |objects: &str, set: &str, words: &'static [&'static str]| {
+        let part = format!(
+            "typedef double (*O)(float, long long, double); extern O p;\n\
+             double one(float a, long long b, double c) {{ return a; }}\n\
+             double two(float a, long long b, double c) {{ return b; }}\n\
+             {objects}\nvoid set(int n) {{ {set} }}\n"
+        );
+        let main = "extern double (*p)(float, long long, double); void set(int);\n\
+            int main(int n, char **v) { set(n); if (p(n, 5, 0) == 1) puts(\"done\"); else puts(\"another\"); }";
+        build(folder.path(), &Case { name: objects, part: &part, main, words }, "-Oz");
+        counts(folder.path())
+    };
+    let none = count("O t[] = {one, two}; O p;", "p = t[n - 1];", &[]);
+    for &(name, objects, set, is_direct) in CALLS {
+        let found = count(objects, set, &[]);
+        assert_eq!(found.calls, none.calls + usize::from(is_direct), "{name}: {found:?}, without {none:?}");
+    }
+    // The host may put others into the table.
+    let shared = count("O p = one;", "", &["-Wl,--export-table"]);
+    assert_eq!((shared.calls, shared.places), (0, 0));
+}
+
+#[test]
+fn what_only_parts_of_objects_name_that_nobody_loads_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let built = |more: &str| {
+        let part = format!(
+            "struct s {{ int n; float (*f)(float); const char *s; }}; extern struct s x; int r = 1;\n\
+             void set(int n) {{ x.n += n; r = n + x.n; {more} }}\n\
+             float one(float a) {{ return a + r; }} struct s x = {{3, one, \"never loaded\"}};\n"
+        );
+        let call = "extern int r; void set(int); MAIN((set(n), r == 7))";
+        let module = build(folder.path(), &Case { name: more, part: &part, main: call, words: &[] }, "-Oz");
+        (counts(folder.path()), module.windows(12).any(|bytes| bytes == b"never loaded"))
+    };
+    let (all, there) = built("if (n > 9) r = x.s[n] + x.f(n);");
+    assert!(there);
+    let (less, there) = built("");
+    assert!(!there, "{less:?}");
+    assert_eq!(less.places, all.places + 1, "{less:?} and {all:?}");
+    assert!(less.cleared >= all.cleared + 12, "{less:?} and {all:?}");
 }
 
 #[test]
@@ -193,7 +274,7 @@ fn constants_of_every_width_are_what_stood_there() {
                     -1 65535 -3\n";
     assert_eq!(says("-O2"), expected);
     assert_eq!(says("-Oz"), expected);
-    assert!(counts(folder.path()).0 >= 13, "{:?}", counts(folder.path()));
+    assert!(counts(folder.path()).loads >= 13, "{:?}", counts(folder.path()));
 }
 
 #[test]
@@ -228,7 +309,7 @@ fn random_programs_of_csmith_s_compute_what_they_compute_unoptimized() {
         // Some never end.
         let Some(expected) = run(&["-O0"]) else { continue };
         assert_eq!(run(&["-Oz", "--lto=off"]).as_ref(), Some(&expected), "seed {seed}");
-        loads += counts(at).0;
+        loads += counts(at).loads;
         assert_eq!(run(&["-Oz"]).as_ref(), Some(&expected), "seed {seed}");
         ran += 1;
     }

@@ -256,6 +256,9 @@ fn cargos_artefacts_are_finished_modules_and_a_second_build_makes_nothing_anew()
     cargo(&["-Oz", "build", "--release"]);
     let small = size("release", "app.wasm");
     assert!(small < app, "-Oz made {small} of {app} bytes");
+    cargo(&["-Oz", "--no-link-information", "build", "--release"]);
+    let without = size("release", "app.wasm");
+    assert!(small < without, "what the linker knew made {small} of {without} bytes");
 }
 
 #[test]

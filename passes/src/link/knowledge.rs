@@ -1,12 +1,14 @@
 //! Reading what the linker says: symbols, data objects and relocations, each checked against the module.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use wasmparser::{
     BinaryReader, DataKind, ElementItems, ElementKind, KnownCustom, Linking, Operator, Parser, Payload,
     RelocSectionReader, RelocationType, SymbolFlags, SymbolInfo,
 };
+
+use crate::{FuncId, TableId};
 
 /// Why it is not believed.
 pub(super) type Doubt = String;
@@ -16,12 +18,16 @@ pub(super) struct Knowledge<'a> {
     pub symbols: Vec<Symbol>,
     /// In the order of their addresses; none overlaps another.
     pub objects: Vec<Object>,
+    /// The functions in the table, in order. They are objects too, behind those in memory: their places are addresses.
+    pub functions: Vec<FuncId>,
+    /// The table, if anything is in it.
+    pub table: Option<TableId>,
     /// By where in the file the number stands that was relocated.
     pub code: BTreeMap<usize, Relocation>,
     /// Addresses that stand in memory: where, and of which object.
     pub pointers: Vec<(u32, usize)>,
-    /// By the names that the linker knows them by, those that it knows in all objects.
-    pub functions: BTreeMap<&'a str, u32>,
+    /// Functions by the names that the linker knows in all objects.
+    pub named: BTreeMap<&'a str, FuncId>,
     /// The segments: the address of the first byte, and the bytes.
     segments: Vec<(u32, &'a [u8])>,
 }
@@ -51,7 +57,8 @@ pub(super) struct Object {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Relocation {
     pub ty: RelocationType,
-    pub symbol: Symbol,
+    /// The object whose address it is.
+    pub object: Option<usize>,
 }
 
 /// Symbols that wasm-ld defines, which mark places and no objects.
@@ -88,8 +95,11 @@ struct Sections<'a> {
     symbols: Vec<SymbolInfo<'a>>,
     relocations: Vec<RelocSectionReader<'a>>,
     functions: u32,
-    /// What stands in the table of functions.
-    table: BTreeMap<u32, u32>,
+    /// The table of functions, and what stands in it.
+    table: Option<u32>,
+    places: BTreeMap<u32, u32>,
+    /// The numbers of the sections of debug information.
+    debug: BTreeSet<u32>,
 }
 
 /// Reads it all. `None` for a module without link information.
@@ -100,21 +110,45 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Knowledge<'_>>, Doubt> {
     }
     let (symbols, objects) = symbols(&sections)?;
     let segments = sections.segments.iter().map(|&(_, address, bytes)| (address, bytes)).collect();
-    let functions = sections.symbols.iter().filter_map(|info| match info {
+    let named = sections.symbols.iter().filter_map(|info| match info {
         SymbolInfo::Func { flags, index, name } if !flags.contains(SymbolFlags::BINDING_LOCAL) => {
-            Some(((*name)?, *index))
+            Some(((*name)?, FuncId(*index)))
         }
         _ => None,
     });
-    let functions = functions.collect();
-    let mut known = Knowledge { symbols, objects, code: BTreeMap::new(), pointers: Vec::new(), functions, segments };
+    let placed: BTreeSet<FuncId> = sections.places.values().map(|&function| FuncId(function)).collect();
+    let mut known = Knowledge {
+        symbols,
+        objects,
+        functions: placed.into_iter().collect(),
+        table: sections.table.map(TableId),
+        code: BTreeMap::new(),
+        pointers: Vec::new(),
+        named: named.collect(),
+        segments,
+    };
     for reader in &sections.relocations {
         relocations(bytes, &sections, reader, &mut known)?;
+    }
+    let announced = known.code.values().filter_map(|relocation| relocation.object);
+    let announced: BTreeSet<usize> = announced.chain(known.pointers.iter().map(|(_, object)| *object)).collect();
+    if !(known.objects.len()..known.count()).all(|function| announced.contains(&function)) {
+        return Err("a function is in the table, and nothing names its place".into());
     }
     Ok(Some(known))
 }
 
 impl Knowledge<'_> {
+    /// How many objects there are, functions included.
+    pub fn count(&self) -> usize {
+        self.objects.len() + self.functions.len()
+    }
+
+    /// The number of a function among the objects, if it is in the table.
+    pub fn function(&self, id: FuncId) -> Option<usize> {
+        self.functions.binary_search(&id).ok().map(|at| self.objects.len() + at)
+    }
+
     /// What memory holds at first from an address on, if the module says so.
     pub fn bytes(&self, range: Range<u32>) -> Option<&[u8]> {
         self.segments.iter().find_map(|(start, bytes)| {
@@ -167,14 +201,18 @@ fn sections(bytes: &[u8]) -> Result<Sections<'_>, Doubt> {
             Payload::ElementSection(reader) => {
                 for element in reader.clone() {
                     let element = element.map_err(broken)?;
-                    let (ElementKind::Active { offset_expr, .. }, ElementItems::Functions(functions)) =
+                    let (ElementKind::Active { offset_expr, table_index }, ElementItems::Functions(functions)) =
                         (&element.kind, element.items)
                     else {
                         return Err("the table is filled in an unusual way".into());
                     };
+                    let table = table_index.unwrap_or_default();
+                    if *found.table.get_or_insert(table) != table {
+                        return Err("several tables are filled".into());
+                    }
                     let first = constant(offset_expr).ok_or("the table is filled at a place that is no constant")?;
                     for (at, function) in functions.into_iter().enumerate() {
-                        found.table.insert(first.wrapping_add(at as u32), function.map_err(broken)?);
+                        found.places.insert(first.wrapping_add(at as u32), function.map_err(broken)?);
                     }
                 }
             }
@@ -209,6 +247,7 @@ fn sections(bytes: &[u8]) -> Result<Sections<'_>, Doubt> {
                     }
                 }
                 KnownCustom::Reloc(reader) => found.relocations.push(reader),
+                _ if section.name().starts_with(".debug") => drop(found.debug.insert(number)),
                 _ => {}
             },
             _ => {}
@@ -299,7 +338,8 @@ fn relocations(
         (Some(code), _) => (code, true),
         (None, Some(data)) => (data, false),
         // Debug information, which goes where code changes.
-        (None, None) => return Ok(()),
+        (None, None) if sections.debug.contains(&reader.section_index()) => return Ok(()),
+        (None, None) => return Err("there are relocations of a section that has none".into()),
     };
     let mut free = section.start;
     for entry in reader.entries() {
@@ -332,9 +372,10 @@ fn relocations(
                     value == address.wrapping_add(entry.addend as u32)
                 }
                 // That of an undefined weak function is 0, where nothing stands.
-                (TableIndexSleb | TableIndexI32, Symbol::Function(index)) => {
-                    sections.table.get(&value).map_or(value == 0, |function| *function == index)
-                }
+                (TableIndexSleb | TableIndexI32, Symbol::Function(index)) => match sections.places.get(&value) {
+                    Some(&function) => function == index,
+                    None => value == 0 && known.function(FuncId(index)).is_none(),
+                },
                 (TypeIndexLeb, _) => value == entry.index,
                 (GlobalIndexLeb | TableNumberLeb | EventIndexLeb | MemoryAddrRelSleb | TableIndexRelSleb, _) => true,
                 _ => false,
@@ -342,10 +383,16 @@ fn relocations(
         if !is_true {
             return Err(format!("the relocation at byte {at} is not what the linker wrote there"));
         }
-        let relocation = Relocation { ty: entry.ty, symbol };
+        let object = match (entry.ty, symbol) {
+            (_, Symbol::Data { object, .. }) => object,
+            // A call.
+            (FunctionIndexLeb, _) => None,
+            (_, Symbol::Function(index)) => known.function(FuncId(index)),
+            _ => None,
+        };
         if is_code {
-            known.code.insert(at, relocation);
-        } else if let Symbol::Data { object: Some(object), .. } = symbol {
+            known.code.insert(at, Relocation { ty: entry.ty, object });
+        } else if let Some(object) = object {
             let segment =
                 sections.segments.iter().find(|(start, _, bytes)| (*start..start + bytes.len()).contains(&at));
             let (start, address, _) = segment.ok_or("a relocation is of no segment's bytes")?;

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmparser::{Operator, RelocationType};
 
-use super::knowledge::{self, Knowledge, Symbol};
+use super::knowledge::{self, Knowledge};
 use crate::module::Collect;
 use crate::pass::outline::shape::{Given, shape};
 use crate::{Error, FuncId, Item, Module, Reference};
@@ -35,9 +35,9 @@ enum Source {
 pub fn strings(bytes: &[u8], function: &str, parameter: u32) -> Result<Option<BTreeSet<Vec<u8>>>, Error> {
     crate::validate(bytes)?;
     let Ok(Some(known)) = knowledge::read(bytes) else { return Ok(None) };
-    let Some(&function) = known.functions.get(function) else { return Ok(None) };
+    let Some(&function) = known.named.get(function) else { return Ok(None) };
     let module = Module::parse(bytes)?;
-    let Some(addresses) = addresses(&module, &known, (FuncId(function), parameter))? else { return Ok(None) };
+    let Some(addresses) = addresses(&module, &known, (function, parameter))? else { return Ok(None) };
     Ok(addresses.into_iter().map(|address| known.constant_string(address).map(<[u8]>::to_vec)).collect())
 }
 
@@ -145,10 +145,8 @@ impl<'w, 'a> Walk<'w, 'a> {
                 let at = operators.original_position();
                 let operator = operators.read()?;
                 let relocation = self.known.code.range(at..operators.original_position()).next();
-                let address = relocation.filter(|(_, relocation)| {
-                    relocation.ty == RelocationType::MemoryAddrSleb && matches!(relocation.symbol, Symbol::Data { .. })
-                });
-                self.operator(&operator, address.is_some());
+                let is_address = relocation.is_some_and(|(_, known)| known.ty == RelocationType::MemoryAddrSleb);
+                self.operator(&operator, is_address);
             }
             if self.loops == before {
                 return Ok(self.given);

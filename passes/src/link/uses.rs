@@ -1,11 +1,11 @@
 //! Who reads and writes which object: every address that the linker wrote into code is followed to what takes it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use wasmparser::{MemArg, Operator, RelocationType};
 
-use super::knowledge::{Knowledge, Symbol};
+use super::knowledge::Knowledge;
 use crate::module::Collect;
 use crate::pass::outline::shape::{Given, shape};
 use crate::{Error, FuncId, Item, Module, Reference};
@@ -13,7 +13,11 @@ use crate::{Error, FuncId, Item, Module, Reference};
 /// The most bytes that a load or store of numbers reaches.
 const WIDEST: u32 = 8;
 
+/// The bytes of a constant with room for any number, of which those of less than 27 bits need fewer.
+const PADDED: usize = 6;
+
 /// What is known of how objects are used.
+#[derive(Default)]
 pub(super) struct Uses {
     /// Loads and stores of which it is known what they reach.
     pub accesses: Vec<Access>,
@@ -47,19 +51,23 @@ struct Value {
     object: Option<usize>,
 }
 
-/// Follows everything.
-pub(super) fn find(module: &Module<'_>, known: &Knowledge<'_>) -> Result<Uses, Error> {
-    let none = || vec![false; known.objects.len()];
+/// Follows everything in the functions that may run.
+pub(super) fn find(
+    module: &Module<'_>,
+    known: &Knowledge<'_>,
+    live: &BTreeSet<FuncId>,
+    table_is_shared: bool,
+) -> Result<Uses, Error> {
+    let none = || vec![false; known.count()];
     let mut uses = Uses { accesses: Vec::new(), escaped: none(), loaded: none(), stored: none() };
+    uses.escaped[known.objects.len()..].fill(table_is_shared);
     let getters = getters(module, known)?;
     for (index, object) in known.objects.iter().enumerate() {
         uses.escaped[index] |= object.known_elsewhere;
     }
-    for (id, function) in module.functions.iter() {
-        if function.source.defined().is_some() && !getters.contains_key(&id) {
-            let walk = Walk { module, known, getters: &getters, function: id, uses: &mut uses, stack: Vec::new() };
-            walk.run().map_err(|error| error.in_function(id.0))?;
-        }
+    for &function in live.iter().filter(|id| !getters.contains_key(id)) {
+        let walk = Walk { module, known, getters: &getters, function, uses: &mut uses, stack: Vec::new() };
+        walk.run().map_err(|error| error.in_function(function.0))?;
     }
     for (_, global) in module.globals.iter() {
         let number = global.source.defined().and_then(|init| u32::try_from(init.integer()?).ok());
@@ -145,8 +153,8 @@ fn getters(module: &Module<'_>, known: &Knowledge<'_>) -> Result<HashMap<FuncId,
         let (Operator::I32Const { value }, Ok(Operator::End), true) = (first, second, operators.eof()) else {
             continue;
         };
-        if let Some(Symbol::Data { object, .. }) = known.code.get(&at).map(|relocation| relocation.symbol) {
-            found.insert(id, (value as u32, object));
+        if let Some(relocation) = known.code.get(&at).filter(|known| known.ty == RelocationType::MemoryAddrSleb) {
+            found.insert(id, (value as u32, relocation.object));
         }
     }
     // What can be called without being named may give the address to anybody.
@@ -188,19 +196,22 @@ impl Walk<'_, '_> {
     }
 
     fn operator(&mut self, number: usize, operator: &Operator<'_>, bytes: Range<usize>) {
+        let length = bytes.len();
         let relocation = self.known.code.range(bytes).next().map(|(_, relocation)| *relocation);
         if relocation.is_none() {
+            // The linker pads what it relocates: it may be the number of any function.
+            if matches!(operator, Operator::I32Const { value } if length == PADDED && (value >> 27 == 0)) {
+                self.uses.escaped[self.known.objects.len()..].fill(true);
+            }
             self.escapes(
                 unannounced(operator).and_then(|number| self.known.object_of(&(number..number.checked_add(1)?))),
             );
         }
-        let object = relocation.and_then(|relocation| match relocation.symbol {
-            Symbol::Data { object, .. } => object,
-            _ => None,
-        });
+        let object = relocation.and_then(|relocation| relocation.object);
         match operator {
             Operator::I32Const { value } => {
-                let is_address = relocation.is_none_or(|relocation| relocation.ty == RelocationType::MemoryAddrSleb);
+                let whole = [RelocationType::MemoryAddrSleb, RelocationType::TableIndexSleb];
+                let is_address = relocation.is_none_or(|relocation| whole.contains(&relocation.ty));
                 let value = Value { operator: number, number: *value as u32, object };
                 if !is_address {
                     self.escapes(object);

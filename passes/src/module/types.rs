@@ -75,6 +75,19 @@ impl Types {
         self.append(false, vec![wanted])
     }
 
+    /// Whether two function types are the same exactly where parameters and results are: no type is a part of another,
+    /// or of a group.
+    pub(crate) fn differ_by_shape(&self) -> bool {
+        let is_plain = |ty: &SubType| match &ty.composite_type.inner {
+            CompositeInnerType::Func(function) if ty.is_final && ty.supertype_idx.is_none() => {
+                let refers = |ty: &ValType| matches!(ty, ValType::Ref(ty) if ty.is_concrete_type_ref());
+                !function.params().iter().chain(function.results()).any(refers)
+            }
+            _ => false,
+        };
+        self.groups().all(|group| !group.explicit && group.types.iter().all(is_plain))
+    }
+
     /// Takes a whole group out, by any of its types. References to it must go too.
     pub fn remove_group(&mut self, id: TypeId) {
         let at = self.groups.partition_point(|group| group.first + group.types.len() as u32 <= id.0);

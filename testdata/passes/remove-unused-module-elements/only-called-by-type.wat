@@ -17,7 +17,7 @@
   (func $also (param i64) (result i64) (i64.mul (local.get 0) (i64.const 3)))
   ;; This one is called with its type only by a function that is dead.
   (func $chain (param i64 i64) (drop (call_indirect (param f32) (result f32) (f32.const 1) (i32.const 2))))
-  ;; This one is live for another reason.
+  ;; This one is live for another reason, and so leaves the table only.
   (func $direct (param f64) (result f64) (f64.add (local.get 0) (local.get 0)))
   (func (export "f") (param i32) (result i32)
     (drop (call $direct (f64.const 2)))

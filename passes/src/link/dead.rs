@@ -1,0 +1,78 @@
+//! What nothing needs: places in the table, and bytes of objects.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::knowledge::Knowledge;
+use super::live::Live;
+use super::{Changes, Fate};
+use crate::{DataKind, ElementItems, ElementKind, FuncId, Module};
+
+/// Takes functions out of the table whose places get nowhere. What stands beside such a place stands there too, so that no
+/// other moves. Says how many those are.
+pub(super) fn empty_places(module: &mut Module<'_>, known: &Knowledge<'_>, live: &Live) -> usize {
+    let taken: BTreeSet<FuncId> = live.taken(known).collect();
+    if taken.len() == known.functions.len() {
+        return 0;
+    }
+    for id in module.elements.ids() {
+        let Some(element) = module.elements.get_mut(id) else { continue };
+        let (ElementKind::Active { .. }, ElementItems::Functions(functions)) = (&element.kind, &mut element.items)
+        else {
+            continue;
+        };
+        let count = functions.iter().rposition(|id| taken.contains(id)).map_or(0, |last| last + 1);
+        functions.truncate(count);
+        let mut beside = functions.iter().copied().find(|id| taken.contains(id));
+        for place in functions.iter_mut() {
+            if taken.contains(place) {
+                beside = Some(*place);
+            } else if let Some(other) = beside {
+                *place = other;
+            }
+        }
+    }
+    known.functions.len() - taken.len()
+}
+
+/// Clears the bytes of objects that nothing loads. Says how many were not zero.
+pub(super) fn clear(module: &mut Module<'_>, known: &Knowledge<'_>, live: &Live, changes: &Changes) -> usize {
+    let mut cleared = 0;
+    for range in never_loaded(known, live, changes) {
+        let size = range.len();
+        for id in module.data.ids() {
+            let Some(data) = module.data.get_mut(id) else { continue };
+            let DataKind::Active { offset, .. } = &data.kind else { continue };
+            let start = offset.integer().and_then(|start| u64::from(range.start).checked_sub(start));
+            let Some(start) = start.and_then(|start| usize::try_from(start).ok()) else { continue };
+            let Some(bytes) = data.bytes.get(start..start.saturating_add(size)) else { continue };
+            let count = bytes.iter().filter(|&&byte| byte != 0).count();
+            if count > 0 {
+                cleared += count;
+                data.bytes.to_mut()[start..start + size].fill(0);
+            }
+        }
+    }
+    cleared
+}
+
+/// The parts of objects that nothing loads, in order.
+fn never_loaded(known: &Knowledge<'_>, live: &Live, changes: &Changes) -> Vec<Range<u32>> {
+    let uses = &live.uses;
+    let mut found = Vec::new();
+    let mut accesses = uses.accesses.iter().peekable();
+    for (index, object) in known.objects.iter().enumerate() {
+        let mut free = object.range.start;
+        while let Some(access) = accesses.next_if(|access| access.object <= index) {
+            let is_constant = matches!(changes.fate(access.function, access.operator), Some(Fate::Constant(_)));
+            if !access.is_store && !is_constant && access.object == index {
+                found.push((index, free..access.range.start.max(free)));
+                free = free.max(access.range.end);
+            }
+        }
+        found.push((index, free..object.range.end.max(free)));
+    }
+    let is_followed = |index: usize| !uses.escaped[index] && !uses.loaded[index];
+    let some = found.into_iter().filter(|(index, range)| is_followed(*index) && !range.is_empty());
+    some.map(|(_, range)| range).collect()
+}
