@@ -128,7 +128,7 @@ fn a_program_built_with_more_effort_does_what_it_did() {
 #[test]
 fn what_is_too_much_for_binaryen_is_left_out_and_said() {
     let folder = tempfile::tempdir().unwrap();
-    // One function of which there is more work than in a module of 20 MB.
+    // One function which is more work than a module of 30 MB.
     let large = module([10, 1_600_000, 100]);
     assert!(work(&large) > MOST_WORK, "{}", work(&large));
     let (after, report, said) = opt(folder.path(), &large, &[]);
