@@ -186,18 +186,15 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         }
         // What repeats is short once compressed, too.
         if options.level == Level::Oz && options.goal != Goal::Compressed {
-            let pool = options.goal == Goal::Size;
-            if pool {
+            if options.goal == Goal::Size {
                 second.push(("pool-addresses", "before outlining, so that what became short is not outlined"));
-            }
-            // A snapshot is there to start fast.
-            if pool && options.preinit.is_none() {
-                second.push((
-                    "outline",
-                    "behind Binaryen, which would put it back; not in tight loops, where a call costs time",
-                ));
-            }
-            if pool {
+                // A snapshot is there to start fast.
+                if options.preinit.is_none() {
+                    second.push((
+                        "outline",
+                        "behind Binaryen, which would put it back; not in tight loops, where a call costs time",
+                    ));
+                }
                 last.push(("pool-constants", "behind whatever makes constants, hardening too"));
             }
             last.push(("reorder-functions", "behind whatever makes functions and calls"));
