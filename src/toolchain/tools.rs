@@ -57,23 +57,25 @@ pub(super) enum Origin {
     Found,
 }
 
-/// Every clang worth asking, in the order of preference: flag, environment, known places, PATH.
-pub(super) fn clang_candidates(places: &Places, flag: Option<&Path>) -> Vec<(Origin, PathBuf)> {
+/// Every clang worth asking, in the order of preference: flag, environment, known places, PATH. Each is looked for when
+/// it is asked for: the first serves nearly always, and every compilation asks.
+pub(super) fn clang_candidates<'p>(
+    places: &'p Places,
+    flag: Option<&Path>,
+) -> Box<dyn Iterator<Item = (Origin, PathBuf)> + 'p> {
     if let Some(path) = flag {
-        return vec![(Origin::Named("--clang"), named(places, path))];
+        return Box::new(std::iter::once((Origin::Named("--clang"), named(places, path))));
     }
     if let Some(path) = places.path_var("WBUILD_CLANG") {
-        return vec![(Origin::Named("WBUILD_CLANG"), named(places, &path))];
+        return Box::new(std::iter::once((Origin::Named("WBUILD_CLANG"), named(places, &path))));
     }
-    let mut found = Vec::new();
-    found.extend(places.path_var("WASI_SDK_PATH").map(|sdk| sdk.join("bin/clang")));
-    found.extend(places.llvm_folders().into_iter().map(|llvm| llvm.join("bin/clang")));
-    for known in ["opt/wasi-sdk", "opt/homebrew/opt/llvm", "usr/local/opt/llvm"] {
-        found.push(places.root(known).join("bin/clang"));
-    }
-    found.extend((OLDEST_CLANG..=NEWEST_NAMED).rev().filter_map(|n| places.on_path(&format!("clang-{n}"))));
-    found.extend(places.on_path("clang"));
-    distinct(found).into_iter().map(|path| (Origin::Found, path)).collect()
+    let sdk = places.path_var("WASI_SDK_PATH");
+    let known = ["opt/wasi-sdk", "opt/homebrew/opt/llvm", "usr/local/opt/llvm"].map(|known| places.root(known));
+    let folders = sdk.into_iter().chain(places.llvm_folders()).chain(known);
+    let versions = (OLDEST_CLANG..=NEWEST_NAMED).rev().map(|n| format!("clang-{n}"));
+    let names = versions.chain(["clang".to_string()]);
+    let found = folders.map(|folder| folder.join("bin/clang")).chain(names.filter_map(|name| places.on_path(&name)));
+    Box::new(distinct(found).map(|path| (Origin::Found, path)))
 }
 
 /// Asks a clang what it is. An error says that it cannot be asked.
@@ -132,16 +134,13 @@ pub(super) fn linker_for(memory: &mut Memory, places: &Places, clang: &Clang) ->
         }
         return Ok(linker);
     }
-    let mut found = Vec::new();
     let real = std::fs::canonicalize(&clang.path).unwrap_or_else(|_| clang.path.clone());
-    for beside in [&clang.path, &real] {
-        found.push(beside.with_file_name("wasm-ld"));
-        found.push(beside.with_file_name(format!("wasm-ld-{major}")));
-    }
-    found.push(places.root(&format!("usr/lib/llvm-{major}/bin/wasm-ld")));
-    found.extend(["opt/homebrew/opt/lld", "usr/local/opt/lld"].map(|p| places.root(p).join("bin/wasm-ld")));
-    found.extend(places.on_path(&format!("wasm-ld-{major}")));
-    found.extend(places.on_path("wasm-ld"));
+    let names = ["wasm-ld".to_string(), format!("wasm-ld-{major}")];
+    let beside =
+        [&clang.path, &real].into_iter().flat_map(|clang| names.each_ref().map(|name| clang.with_file_name(name)));
+    let llvm = format!("usr/lib/llvm-{major}");
+    let known = [&llvm[..], "opt/homebrew/opt/lld", "usr/local/opt/lld"].map(|p| places.root(p).join("bin/wasm-ld"));
+    let found = beside.chain(known).chain(names.iter().rev().filter_map(|name| places.on_path(name)));
     let mut others = Vec::new();
     let mut serve = |path: &Path, memory: &mut Memory| match probe_linker(memory, path, linker_args(path)) {
         Ok(linker) if linker.major == major => Some(linker),
@@ -201,12 +200,9 @@ pub(super) fn named(places: &Places, path: &Path) -> PathBuf {
 }
 
 /// Files that exist, each once, though several links may lead to it.
-fn distinct(paths: Vec<PathBuf>) -> Vec<PathBuf> {
+fn distinct(paths: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = PathBuf> {
     let mut seen = std::collections::BTreeSet::new();
-    paths
-        .into_iter()
-        .filter(|p| std::fs::canonicalize(p).is_ok_and(|real| real.is_file() && seen.insert(real)))
-        .collect()
+    paths.filter(move |p| std::fs::canonicalize(p).is_ok_and(|real| real.is_file() && seen.insert(real)))
 }
 
 /// What `program args` prints.
