@@ -138,6 +138,9 @@ impl Cache {
 
     /// Says which tools the commands start; before that none of them is looked up.
     pub fn uses(&self, tools: &[Tool]) {
+        if !self.is_on() {
+            return;
+        }
         let hasher = tools.iter().fold(Hasher::new("tools"), |hasher, tool| {
             let hasher = hasher.text(&tool.name).text(&tool.version).text(&tool.path).text(&tool.sha256);
             libraries(&tool.path).iter().fold(hasher, Hasher::text)

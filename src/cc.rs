@@ -79,7 +79,8 @@ fn run(driver: Driver, words: &[OsString]) -> Result<i32> {
     let runtime = Runtime::locate(&places(), &toolchain, config.target)?;
     // Who becomes another program cannot remove a folder afterwards.
     let mut own = None;
-    let runtime = match runtime.ensure(&toolchain) {
+    let there = if links { runtime.ensure(&toolchain) } else { runtime.ensure_headers(&toolchain) };
+    let runtime = match there {
         Ok(()) => runtime,
         Err(_) => runtime.ensure_or_in(own.insert(Scratch::new()?).path(), &toolchain)?,
     };
