@@ -14,6 +14,7 @@ use crate::cargo::Profile;
 use crate::determinism::Hardening;
 use crate::error::{Error, Result};
 use crate::explain::Names;
+use crate::link;
 use crate::manifest::{self, Kept};
 use crate::preinit;
 use crate::source::Language;
@@ -324,13 +325,11 @@ impl Malloc {
 impl Config {
     /// Whether the linker is asked for symbols and relocations.
     pub fn link_information(&self) -> bool {
-        // wasm-ld writes wrong offsets then, and says nothing.
-        let compresses = |words: &[OsString]| words.iter().any(|word| word == "--compress-relocations");
         let linked = match &self.work {
             Work::Program(program) => {
-                !program.items.iter().any(|item| matches!(item, Item::Linker(words) if compresses(words)))
+                !program.items.iter().any(|item| matches!(item, Item::Linker(words) if link::compresses(words)))
             }
-            Work::Crate(krate) => !compresses(&krate.link_args),
+            Work::Crate(krate) => !link::compresses(&krate.link_args),
             Work::Module(..) => false,
         };
         linked && self.link_information

@@ -9,13 +9,12 @@ use crate::cache::{self, Cache};
 use crate::config::Program;
 use crate::error::{Error, Result};
 use crate::explain::{self, Names};
-use crate::link::RELOCATIONS;
 use crate::plan::{Compile, Plan, Variant};
 use crate::process::{self, Limits};
 use crate::project::{self, Chosen};
 use crate::report::{Report, Timing};
 use crate::ui::Ui;
-use crate::{bitcode, c, depfile, output};
+use crate::{bitcode, c, depfile, link, output};
 
 /// A linked module, in memory.
 pub struct Linked {
@@ -106,13 +105,8 @@ pub fn link(variant: &Variant, program: &Program, build: &Build, report: &mut Re
     let names: Names = here.chain(program.compiled.iter().cloned()).collect();
     let scratch: Vec<&Path> =
         program.compiled.iter().filter_map(|(object, _)| object.parent()).chain([build.scratch]).collect();
-    let mut linked = build.cache.link(&variant.link.command, &variant.link.module, &scratch)?;
-    // A linker that was built with assertions may stop where another goes on.
-    if linked.status.code().is_none() && variant.link.command.args.iter().any(|word| word == RELOCATIONS) {
-        let mut command = variant.link.command.clone();
-        command.args.retain(|word| word != RELOCATIONS);
-        linked = build.cache.link(&command, &variant.link.module, &scratch)?;
-    }
+    let mut command = variant.link.command.clone();
+    let linked = link::run(&mut command, |command| build.cache.link(command, &variant.link.module, &scratch))?;
     if !linked.status.success() {
         return Err(explain::link(&linked.stderr, &names, &bitcode_users(variant), program));
     }

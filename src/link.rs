@@ -1,13 +1,14 @@
 //! The link: wasm-ld's command line. clang never links for us, because it would run whatever
 //! wasm-opt lies on PATH.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::c;
 use crate::config::{Config, Entry, Lto, Malloc, Program, Setjmp};
+use crate::error::Result;
 use crate::plan::{self, Place};
-use crate::process::Command;
+use crate::process::{Command, Output};
 use crate::settings;
 use crate::toolchain::Toolchain;
 
@@ -43,6 +44,27 @@ const RELOCATIONS_SINCE: u32 = 20;
 pub fn says_relocations(toolchain: &Toolchain) -> bool {
     // The hermetic linker has assertions, and one of them does not hold with relocations.
     toolchain.llvm_major >= RELOCATIONS_SINCE && !toolchain.hermetic
+}
+
+/// Whether these words are for wasm-ld to compress relocations: it writes wrong offsets then, and says nothing.
+pub fn compresses<T: AsRef<OsStr>>(words: &[T]) -> bool {
+    words.iter().any(|word| word.as_ref() == "--compress-relocations")
+}
+
+/// Links by `start`. A linker that was built with assertions may stop at [`RELOCATIONS`] where another goes on: it is not asked
+/// again then.
+pub fn run(command: &mut Command, start: impl Fn(&Command) -> Result<Output>) -> Result<Output> {
+    let output = start(command)?;
+    if output.status.code().is_some() || !asks_relocations(command) {
+        return Ok(output);
+    }
+    command.args.retain(|word| word != RELOCATIONS);
+    start(command)
+}
+
+/// Whether the linker is asked for [`RELOCATIONS`].
+pub fn asks_relocations(command: &Command) -> bool {
+    command.args.iter().any(|word| word == RELOCATIONS)
 }
 
 /// The command that links `parts` into `module`.

@@ -75,13 +75,8 @@ pub fn main(words: &[OsString]) -> Result<i32> {
     command.args(settings.malloc.as_ref().filter(|_| !is_dev(words)));
     command.args(usual_stack(words)).args(&settings.words);
     command.args(options.link_information.then_some(link::RELOCATIONS));
-    let mut linked = command.run(Limits::default())?;
-    // A linker that was built with assertions may stop where another goes on.
-    if linked.status.code().is_none() && options.link_information {
-        options.link_information = false;
-        command.args.retain(|word| word != link::RELOCATIONS);
-        linked = command.run(Limits::default())?;
-    }
+    let linked = link::run(&mut command, |command| command.run(Limits::default()))?;
+    options.link_information &= link::asks_relocations(&command);
     let _ = std::io::stdout().write_all(&linked.stdout);
     let _ = std::io::stderr().write_all(linked.stderr.as_bytes());
     if !linked.status.success() {
@@ -147,9 +142,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         (false, true) => Debug::Names,
         (false, false) => Debug::Full,
     };
-    // wasm-ld writes wrong offsets then, and says nothing.
-    const COMPRESSES: &str = "--compress-relocations";
-    let compresses = has(COMPRESSES) || settings.words.iter().any(|word| word == COMPRESSES);
+    let compresses = link::compresses(words) || link::compresses(&settings.words);
     Ok(Options {
         level,
         debug,
