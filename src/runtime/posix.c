@@ -42,6 +42,28 @@ WEAK int fchown(int fd, uid_t user, gid_t group) {
     return give(fstat(fd, &file), user, group);
 }
 
+int libc_stat(const char *, struct stat *) __asm__("stat");
+int libc_lstat(const char *, struct stat *) __asm__("lstat");
+int libc_fstat(int, struct stat *) __asm__("fstat");
+int libc_fstatat(int, const char *, struct stat *, int) __asm__("fstatat");
+
+/* WASI tells no modes, and programs copy them; nor the size of blocks, by which programs divide. */
+static int complete(int found, struct stat *file) {
+    if (found != 0) return found;
+    if ((file->st_mode & 0777) == 0) file->st_mode |= S_ISDIR(file->st_mode) ? 0755 : 0644;
+    if (file->st_blksize == 0) file->st_blksize = 4096;
+    if (file->st_blocks == 0) file->st_blocks = (file->st_size + 511) / 512;
+    return 0;
+}
+
+WEAK int stat(const char *restrict path, struct stat *restrict file) { return complete(libc_stat(path, file), file); }
+WEAK int lstat(const char *restrict path, struct stat *restrict file) { return complete(libc_lstat(path, file), file); }
+WEAK int fstat(int fd, struct stat *file) { return complete(libc_fstat(fd, file), file); }
+
+WEAK int fstatat(int folder, const char *restrict path, struct stat *restrict file, int flags) {
+    return complete(libc_fstatat(folder, path, file, flags), file);
+}
+
 /* Files have no modes to change; libc's own refuse, and programs take that for a failed copy. */
 WEAK int chmod(const char *path, mode_t mode) {
     struct stat file;
@@ -53,6 +75,16 @@ WEAK int fchmod(int fd, mode_t mode) {
     struct stat file;
     (void)mode;
     return fstat(fd, &file);
+}
+
+int libc_chdir(const char *) __asm__("chdir");
+
+/* By libc alone the current folder would be /a/.. behind ".." in /a, and gone with /a. */
+WEAK int chdir(const char *path) {
+    char *real = realpath(path, NULL);
+    int status = libc_chdir(real ? real : path);
+    free(real);
+    return status;
 }
 
 WEAK mode_t umask(mode_t mask) {

@@ -206,7 +206,8 @@ fn what_posix_has_and_wasi_has_not_does_what_can_be_done() {
     write(
         at,
         "posix.c",
-        r#"#include <grp.h>
+        r#"#include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,12 @@ int main(void) {
     printf("%d %s %s\n", fd >= 0, name, fgets(text, sizeof text, file));
     printf("%d %d %d\n", chown(name, 0, 0), chown(name, 5, -1), chown("absent", 0, 0));
     printf("%d %d %d\n", chmod(name, 0600), fchmod(fd, 0644), chmod("absent", 0600));
+    struct stat of, folder, link;
+    fputs("five\n", fdopen(fd, "w")), fflush(NULL);
+    printf("%d %d %d\n", stat(name, &of), fstatat(AT_FDCWD, ".", &folder, 0), lstat(name, &link));
+    printf("%o %o %o %d %d %d\n", of.st_mode, folder.st_mode, link.st_mode, (int)of.st_size, (int)of.st_blocks,
+           (int)of.st_blksize);
+    printf("%d %d %d\n", stat("absent", &of), fstat(fd, &of), of.st_mode == 0100644);
     printf("%o %o %s %d\n", umask(077), umask(0), getpwuid(getuid())->pw_name, getgrnam("nobody") == NULL);
     printf("%d %d %d %d\n", system(NULL), system("ls"), popen("ls", "r") == NULL, mkstemp(strdup("bad")));
     return unlink(name);
@@ -236,12 +243,39 @@ int main(void) {
         "1 new000000 kept
 0 -1 -1
 0 0 -1
+0 0 0
+100644 40755 100644 5 1 4096
+-1 0 1
 22 77 root 1
 0 -1 1 -1
 ",
         "{}",
         errors(&output)
     );
+    write(
+        at,
+        "folders.c",
+        r#"#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static void go(const char *to) {
+    char now[100];
+    int status = chdir(to);
+    printf("%d %s %s\n", status, status ? (errno == ENOENT ? "absent" : "?") : "", getcwd(now, sizeof now));
+}
+int main(void) {
+    fclose(fopen("file", "w")), mkdir("a", 0777), mkdir("a/b", 0777), symlink("a/b", "link");
+    go("a"), go(".."), go("link"), go("../"), go("/"), go("./a/../a//b/."), go("absent"), go("../..");
+    rmdir("a/b"), rmdir("a"), unlink("link");
+    printf("%d\n", unlink("file"));
+}
+"#,
+    );
+    good(at, &["cc", "-Wall", "folders.c", "-o", "folders"]);
+    let output = wbuild(at, &["run", "--dir", ".", "folders"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(said, "0  /a\n0  /\n0  /a/b\n0  /a\n0  /\n0  /a/b\n-1 absent /a/b\n0  /\n0\n", "{}", errors(&output));
     // A program's own comes first.
     write(
         at,

@@ -35,4 +35,5 @@ mod sjlj;
 mod snapshots;
 mod spec;
 mod target_features;
+mod tcl;
 mod toolchain;

@@ -7,7 +7,7 @@ use xtask::sources::{self, Archive};
 
 use crate::programs::target_folder;
 
-const ZLIB: Archive = Archive {
+pub const ZLIB: Archive = Archive {
     package: "zlib",
     file: "zlib_1.2.13.dfsg.orig.tar.bz2",
     sha256: "71feb7947e3c00ef125f83b79a4e529bde31171e5babe48b391f06758d1ab0a1",
@@ -29,29 +29,29 @@ const LIBPNG: Archive = Archive {
 };
 
 /// A project's sources in a folder of their own.
-struct Project {
+pub struct Project {
     folder: tempfile::TempDir,
 }
 
 impl Project {
-    fn new(archive: &Archive) -> Project {
+    pub fn new(archive: &Archive) -> Project {
         let folder = tempfile::tempdir().unwrap();
         sources::unpack(archive, &target_folder(), &folder.path().join("src")).unwrap();
         Project { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join("src").join(name)
     }
 
-    fn command(&self, program: impl AsRef<Path>, words: &[&str]) -> Command {
+    pub fn command(&self, program: impl AsRef<Path>, words: &[&str]) -> Command {
         let mut command = Command::new(program.as_ref());
         command.args(words).current_dir(self.path("")).stdin(Stdio::null()).env("WBUILD", env!("CARGO_BIN_EXE_wbuild"));
         command
     }
 
     /// What `wbuild WORDS` prints.
-    fn wbuild(&self, words: &[&str]) -> String {
+    pub fn wbuild(&self, words: &[&str]) -> String {
         good(self.command(env!("CARGO_BIN_EXE_wbuild"), words))
     }
 
@@ -65,7 +65,7 @@ impl Project {
     }
 }
 
-fn good(mut command: Command) -> String {
+pub fn good(mut command: Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
     let end =
@@ -189,7 +189,7 @@ fn lz4_passes_its_own_tests() {
 }
 
 /// Installs zlib beside itself, and gives the options that find its headers and its library.
-fn installed(zlib: &Project) -> [String; 2] {
+pub fn installed(zlib: &Project) -> [String; 2] {
     zlib.wbuild(&["configure", "./configure", "--static"]);
     let prefix = zlib.path("installed");
     zlib.wbuild(&["make", "-j2", "install", &format!("prefix={}", prefix.display())]);

@@ -12,6 +12,8 @@ gid_t getegid(void);
 int chown(const char *, uid_t, gid_t);
 int lchown(const char *, uid_t, gid_t);
 int fchown(int, uid_t, gid_t);
+/* libc's own goes from /a to /a/.. */
+int chdir(const char *) __asm__("__wbuild_chdir");
 #ifdef __cplusplus
 }
 #endif
