@@ -1,5 +1,5 @@
 //! The effort's part of `cargo xtask bench`: time and memory of `wbuild opt` against those of the crate `wasm-opt` alone
-//! at the same level, which is what the child process of ours does when it is started by hand.
+//! at the same level, as its documentation runs it (`benches/wasm_opt.rs`).
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -9,7 +9,6 @@ use xtask::programs;
 use xtask::shell::{self, Result};
 
 use crate::bench::{Gate, median, size};
-use crate::bench_rust::FEATURES;
 use crate::bench_snapshots::{mean, worst};
 use crate::setup::{self, Machine};
 
@@ -22,6 +21,7 @@ const PEAKS: usize = 3;
 /// Time and memory at both levels.
 pub fn effort(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> {
     setup::rust_library()?;
+    shell::run(setup::cargo("build").args(["--workspace", "--example", "wasm_opt"]))?;
     let bench = Bench { machine, folder };
     let modules = bench.modules()?;
     let mut gates = Vec::new();
@@ -97,9 +97,8 @@ impl Bench<'_> {
             command
         };
         let alone = || {
-            let mut command = self.wbuild();
-            command.arg("__binaryen").arg(module).args(["-o", "effort.alone.wasm", level, "--mvp-features"]);
-            command.args(FEATURES.iter().map(|feature| format!("--enable-{feature}")));
+            let mut command = Command::new(self.machine.target.join("release/examples/wasm_opt"));
+            command.current_dir(self.folder).arg(level).arg(module).arg("effort.alone.wasm");
             command
         };
         let contenders: [&dyn Fn() -> Command; 2] = [&ours, &alone];

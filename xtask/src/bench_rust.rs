@@ -82,7 +82,7 @@ fn hello(machine: &Machine, folder: &Path, tools: &Tools) -> Result<Gate> {
 }
 
 /// The features that wbuild and today's compilers take for granted, as `wasm-opt` spells them.
-pub const FEATURES: [&str; 6] =
+const FEATURES: [&str; 6] =
     ["bulk-memory", "multivalue", "mutable-globals", "nontrapping-float-to-int", "reference-types", "sign-ext"];
 
 /// npm's Binaryen at a level, installed once, with those features and no others.
