@@ -79,12 +79,37 @@ WEAK int fchmod(int fd, mode_t mode) {
 
 int libc_chdir(const char *) __asm__("chdir");
 
-/* By libc alone the current folder would be /a/.. behind ".." in /a, and gone with /a. */
+/* Takes "." and "..", and what is before it, out of an absolute path. */
+static void shorten(char *path) {
+    char *to = path;
+    for (char *at = path; *at;) {
+        char *name = at + strspn(at, "/");
+        size_t length = strcspn(name, "/");
+        if (length == 2 && memcmp(name, "..", 2) == 0) {
+            while (to > path && *--to != '/') {}
+        } else if (length > 0 && !(length == 1 && *name == '.')) {
+            *to++ = '/';
+            memmove(to, name, length);
+            to += length;
+        }
+        at = name + length;
+    }
+    if (to == path) *to++ = '/';
+    *to = 0;
+}
+
+/* By libc alone the current folder would be /a/.. behind ".." in /a, and gone with /a. Behind a symbolic link the shorter
+ * path may be another folder, and stays long. */
 WEAK int chdir(const char *path) {
-    char *real = realpath(path, NULL);
-    int status = libc_chdir(real ? real : path);
-    free(real);
-    return status;
+    if (libc_chdir(path) != 0) return -1;
+    char *now = getcwd(NULL, 0);
+    struct stat here, there;
+    if (now && *now == '/' && strstr(now, "/.") && stat(now, &here) == 0) {
+        shorten(now);
+        if (stat(now, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino) libc_chdir(now);
+    }
+    free(now);
+    return 0;
 }
 
 WEAK mode_t umask(mode_t mask) {
