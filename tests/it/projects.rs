@@ -65,11 +65,14 @@ impl Project {
     }
 }
 
+/// The last lines of what a program said.
+pub fn end(text: &str) -> String {
+    text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+}
+
 pub fn good(mut command: Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
-    let end =
-        |text: &str| text.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
     assert!(status.success(), "{command:?}: {status}\n{}\n{}", end(&out), end(&err));
     out.into_owned()
 }

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use xtask::sources::{self, Archive};
 
-use crate::projects::{Project, ZLIB, good, installed};
+use crate::projects::{Project, ZLIB, end, good, installed};
 
 const TCL: Archive = Archive {
     package: "tcl8.6",
@@ -89,8 +89,7 @@ fn sqlite_passes_its_own_tests_in_a_tcl_of_ours() {
     command.env("TCL_LIBRARY", "/tcl-library").env("QUICKTEST_OMIT", LEFT_OUT);
     let Output { stdout, stderr, .. } = command.output().unwrap();
     let said = String::from_utf8_lossy(&stdout);
-    let end = said.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
-    let end = format!("{end}\n{}", String::from_utf8_lossy(&stderr));
+    let end = format!("{}\n{}", end(&said), String::from_utf8_lossy(&stderr));
     let result = said.lines().find(|line| line.contains(" errors out of ")).unwrap_or_else(|| panic!("{end}"));
     let tests: usize = result.split_whitespace().nth(4).unwrap().parse().unwrap();
     assert!(tests > 212_000 && result.contains("wasi 32-bit"), "{result}");
