@@ -359,6 +359,9 @@ fn run(jobs: &[Job], request: &Request<'_>) -> Result<(usize, Option<Reason>)> {
     command.env.push(("BINARYEN_CORES".into(), threads.clamp(1, 8).to_string().into()));
     // A user's debugging aid that writes files into the current folder.
     command.env.push(("BINARYEN_PASS_DEBUG".into(), "0".into()));
+    // Its allocator gives back after 2 ms what it has no use for, in small pieces. By itself it would take a second, and
+    // 2 MB at a time: a quarter more memory for the same speed.
+    command.env.extend([("MIMALLOC_PURGE_DELAY".into(), "2".into()), ("MIMALLOC_ALLOW_THP".into(), "0".into())]);
     let output = command.run(request.limits)?;
     let done = jobs.iter().take_while(|job| job.output.is_file()).count();
     if done == jobs.len() {

@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::io::Write;
 
+#[cfg(all(feature = "binaryen", target_os = "linux", target_pointer_width = "64"))]
+mod allocator;
+
 /// Enough for the deepest nesting that the parsers admit.
 const STACK: usize = 256 << 20;
 
@@ -20,8 +23,7 @@ fn main() {
     if wbuild::cli::becomes_another(&program, &words) {
         std::process::exit(wbuild::cli::main(&program, &words));
     }
-    // Binaryen's own process lives for Binaryen alone, which is 3 % faster with what glibc keeps for it.
-    give_memory_back(words.first().is_none_or(|word| word != wbuild::binaryen::CHILD));
+    give_memory_back();
     wbuild::process::clean_up_on_interrupt();
     let work = move || wbuild::cli::main(&program, &words);
     let status = match std::thread::Builder::new().stack_size(STACK).spawn(work.clone()) {
@@ -32,11 +34,11 @@ fn main() {
     std::process::exit(status);
 }
 
-/// glibc would keep the large `buffers` of one stage for the next, which needs them in other sizes: while Binaryen
+/// glibc would keep the large buffers of one stage for the next, which needs them in other sizes: while Binaryen
 /// works on a module of 1 MB that was 3 MB of nothing. And of the program itself, which holds a whole engine and
 /// Binaryen, starting maps 12 MB, 16 pages around every one touched; a build needs a few of them again.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn give_memory_back(buffers: bool) {
+fn give_memory_back() {
     unsafe extern "C" {
         static __executable_start: u8;
         static etext: u8;
@@ -44,9 +46,7 @@ fn give_memory_back(buffers: bool) {
     // SAFETY: nothing else runs yet, and the threshold is in the range that glibc takes. Between these two symbols of
     // the linker's lie only pages of the file that nobody may write: what is dropped comes back when it is touched.
     unsafe {
-        if buffers {
-            libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10);
-        }
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10);
         let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
         let start = (&raw const __executable_start as usize).next_multiple_of(page);
         let end = &raw const etext as usize / page * page;
@@ -58,4 +58,4 @@ fn give_memory_back(buffers: bool) {
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn give_memory_back(_buffers: bool) {}
+fn give_memory_back() {}
