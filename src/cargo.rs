@@ -25,8 +25,8 @@ use crate::ui::Ui;
 /// Run cargo for wasm, with wbuild as its linker and runner
 ///
 /// `wbuild cargo build`, `run`, `test` and every other command of cargo's, with cargo's own options
-/// behind it. The target is wasm32-wasip1 unless --target says otherwise. A dev build links and no
-/// more; a release build goes through every stage. Nothing of the project is changed.
+/// behind it. The target is wasm32-wasip1 unless --target says otherwise. A dev build links and
+/// hardens, and no more; a release build goes through every stage. Nothing of the project is changed.
 #[derive(Debug, clap::Args)]
 #[command(args_override_self = true, override_usage = "wbuild cargo [OPTIONS] COMMAND [CARGO'S OPTIONS]")]
 pub struct Args {

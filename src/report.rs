@@ -184,7 +184,6 @@ impl Report {
     pub fn finish(&mut self, output: &Path, module: &[u8]) {
         self.output = output.to_path_buf();
         self.size = module.len();
-        self.sha256 = Sha256::digest(module).iter().map(|byte| format!("{byte:02x}")).collect();
         self.milliseconds = milliseconds(self.start);
         self.peak_memory = peak_memory();
     }
@@ -208,6 +207,7 @@ impl Report {
 
     /// Writes the report on this module as JSON.
     pub fn write(&mut self, path: &Path, module: &[u8]) -> Result<()> {
+        self.sha256 = Sha256::digest(module).iter().map(|byte| format!("{byte:02x}")).collect();
         (self.gzip, self.brotli) = (compressed::gzip(module), compressed::brotli(module));
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| Error::internal("cannot write the report as JSON").cause(e))?;

@@ -13,6 +13,7 @@ mod kind;
 pub mod link;
 mod module;
 pub mod op;
+mod parallel;
 mod pass;
 mod proved;
 mod registry;

@@ -1,7 +1,6 @@
 //! Validation with every feature that our parser knows.
 
-use crate::{Error, kind, kind::expect_module};
-use std::sync::{Mutex, PoisonError};
+use crate::{Error, kind, kind::expect_module, parallel};
 use wasmparser::{
     FuncToValidate, FuncValidatorAllocations, FunctionBody, Parser, Payload, ValidPayload, Validator,
     ValidatorResources, WasmFeatures,
@@ -9,9 +8,6 @@ use wasmparser::{
 
 /// A function whose body is still to be looked at.
 type Function<'a> = (FuncToValidate<ValidatorResources>, FunctionBody<'a>);
-
-/// Less code than this is validated before a second thread would have started.
-const WORTH_A_THREAD: usize = 64 * 1024;
 
 /// Checks that bytes are a valid core module. The error names the offset and, in code, the function.
 /// Limits are those of the parser, which are those that engines agreed on.
@@ -43,47 +39,16 @@ fn validate_sections<'a>(bytes: &'a [u8], functions: &mut Vec<Function<'a>>) -> 
 }
 
 fn validate_functions(functions: Vec<Function<'_>>) -> Result<(), Error> {
-    let code: usize = functions.iter().map(|(_, body)| body.range().len()).sum();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let others = (cores - 1).min(code / WORTH_A_THREAD);
-    let queue = Mutex::new(functions.into_iter());
-    let first_error = Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..others {
-            // Without another thread this one does all the work.
-            let _ = std::thread::Builder::new().spawn_scoped(scope, || drain(&queue, &first_error));
-        }
-        drain(&queue, &first_error);
-    });
-    match first_error.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        None => Ok(()),
-        Some((index, error)) => Err(Error::from(error).in_function(index)),
-    }
-}
-
-/// Validates functions of the queue until it is empty or one is invalid.
-///
-/// The queue hands functions out in their order, and who took one finishes it. So when all have stopped, every
-/// function before the first invalid one was found valid, whatever the number of threads.
-fn drain<'a>(
-    queue: &Mutex<impl Iterator<Item = Function<'a>>>,
-    first_error: &Mutex<Option<(u32, wasmparser::BinaryReaderError)>>,
-) {
-    let mut allocations = FuncValidatorAllocations::default();
-    loop {
-        let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
-        let Some((function, body)) = next else { return };
+    let code = functions.iter().map(|(_, body)| body.range().len()).sum();
+    parallel::map_with(functions, code, FuncValidatorAllocations::default, |allocations, (function, body)| {
         let index = function.index;
-        let mut function = function.into_validator(allocations);
-        if let Err(error) = function.validate(&body) {
-            let mut first = first_error.lock().unwrap_or_else(PoisonError::into_inner);
-            if first.as_ref().is_none_or(|(other, _)| index < *other) {
-                *first = Some((index, error));
-            }
-            return;
-        }
-        allocations = function.into_allocations();
-    }
+        let mut function = function.into_validator(std::mem::take(allocations));
+        function.validate(&body).map_err(|error| (index, error))?;
+        *allocations = function.into_allocations();
+        Ok(())
+    })
+    .map(drop)
+    .map_err(|(index, error): (u32, wasmparser::BinaryReaderError)| Error::from(error).in_function(index))
 }
 
 #[cfg(test)]

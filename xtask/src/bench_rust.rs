@@ -112,14 +112,7 @@ fn small(machine: &Machine, folder: &Path) -> Result<Gate> {
     Ok(Gate { name: "hello.rs -Oz --std=small: size".into(), value: whole as f64, limit: 14000.0, unit: "B" })
 }
 
-fn cargo(
-    machine: &Machine,
-    folder: &Path,
-    tools: &Tools,
-    runs: usize,
-    profile: &str,
-    lto: &str,
-) -> Result<Vec<Gate>> {
+fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize, profile: &str, lto: &str) -> Result<Vec<Gate>> {
     let place = folder.join("workspace");
     let timed = |command: &mut Command| {
         command.args(["build", "-p", "app", "--bin", "app", "--profile", profile]).current_dir(&place);

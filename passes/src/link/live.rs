@@ -40,7 +40,7 @@ pub(super) fn find(module: &Module<'_>, known: &Knowledge<'_>) -> Result<Live, E
             Reference::Item(Item::Table(id)) => named += usize::from(Some(id) == known.table),
             _ => {}
         };
-        let note = |operator: &Operator<'_>| {
+        let note = |operator: &Operator<'_>, _| {
             if let Operator::CallIndirect { type_index, table_index }
             | Operator::ReturnCallIndirect { type_index, table_index } = *operator
             {

@@ -3,8 +3,8 @@
 use super::hints::Hints;
 use super::remap::Remap;
 use super::sections::{encode_section, put};
-use super::{Custom, Encodings, Id, Module, Place, Source, names};
-use crate::Error;
+use super::{Body, Custom, Encodings, Id, Module, Place, names};
+use crate::{Error, parallel};
 use std::borrow::Cow;
 use wasm_encoder::Encode;
 
@@ -29,10 +29,10 @@ enum SourceMap {
 
 /// Encodes everything; also says where the code section ends.
 fn encode_sections(module: &Module<'_>, source_map: SourceMap) -> Result<(Vec<u8>, usize), Error> {
-    let mut remap = Remap::of(module);
+    let remap = Remap::of(module);
     let mut hints = Hints::read(module);
     // Custom sections before the code depend on how the code comes out, so it is encoded first.
-    let code = encode_code(module, &mut remap, &mut hints)?;
+    let code = encode_code(module, &remap, &mut hints)?;
     let old_code = module.sections.get(&Place::Code).and_then(|range| module.input.get(range.clone()));
     let code_moved = old_code.unwrap_or_default() != code;
     let mut out = Vec::with_capacity(module.input.len());
@@ -40,7 +40,7 @@ fn encode_sections(module: &Module<'_>, source_map: SourceMap) -> Result<(Vec<u8
     let mut code_end = out.len();
     for place in PLACES {
         if place != Place::Start {
-            encode_section(module, &mut remap, place, &code, &mut out)?;
+            encode_section(module, &remap, place, &code, &mut out)?;
         }
         if place == Place::Code {
             code_end = out.len();
@@ -92,7 +92,7 @@ const PLACES: [Place; 14] = [
 ];
 
 /// The contents of the code section; empty if there is to be none.
-fn encode_code(module: &Module<'_>, remap: &mut Remap, hints: &mut Hints) -> Result<Vec<u8>, Error> {
+fn encode_code(module: &Module<'_>, remap: &Remap, hints: &mut Hints) -> Result<Vec<u8>, Error> {
     let count = module.functions.iter().filter(|(_, function)| function.source.defined().is_some()).count();
     let original = module.sections.get(&Place::Code);
     if count == 0 {
@@ -103,21 +103,29 @@ fn encode_code(module: &Module<'_>, remap: &mut Remap, hints: &mut Hints) -> Res
     }
     let mut out = Vec::with_capacity(original.map_or(0, |range| range.len()));
     count.encode(&mut out);
-    let verbatim = remap.is_identity() && module.encodings == Encodings::AsRead;
-    let mut scratch = Vec::new();
-    for (id, function) in module.functions.iter() {
-        let Source::Defined(body) = &function.source else { continue };
-        if verbatim {
-            body.bytes.as_ref().encode(&mut out);
-            continue;
+    if remap.is_identity() && module.encodings == Encodings::AsRead {
+        module.bodies().for_each(|(_, body)| body.bytes.as_ref().encode(&mut out));
+        return Ok(out);
+    }
+    // What names nothing that moved is copied, where that is known without reading it again.
+    let stays = |body: &Body<'_>| {
+        module.encodings == Encodings::AsRead && body.known_uses().is_some_and(|uses| remap.keeps(uses))
+    };
+    let bodies: Vec<_> = module.bodies().map(|(id, body)| (id, body, stays(body))).collect();
+    let code = bodies.iter().filter(|(_, _, stays)| !stays).map(|(_, body, _)| body.bytes.len()).sum();
+    let encoded = parallel::map(bodies, code, |(id, body, stays)| {
+        if stays {
+            return Ok::<_, Error>((id, Cow::Borrowed(body.bytes.as_ref()), None));
         }
-        scratch.clear();
-        let mut moves = hints.moves_of(id);
+        let (mut bytes, mut moves) = (Vec::with_capacity(body.bytes.len()), hints.moves_of(id));
         remap
-            .body(&body.reader(), module.encodings, &mut scratch, |old, new| moves.record(old, new))
+            .body(&body.reader(), module.encodings, &mut bytes, |old, new| moves.record(old, new))
             .map_err(|error| error.in_function(id.index()))?;
-        hints.moved(id, moves);
-        scratch.as_slice().encode(&mut out);
+        Ok((id, Cow::Owned(bytes), Some(moves)))
+    })?;
+    for (id, bytes, moves) in encoded {
+        moves.into_iter().for_each(|moves| hints.moved(id, moves));
+        bytes.encode(&mut out);
     }
     Ok(out)
 }

@@ -1,8 +1,10 @@
 //! What a module's index spaces hold.
 
+use super::Uses;
 use super::arena::{DataId, ElementId, FuncId, GlobalId, MemoryId, TableId, TagId, TypeId};
 use crate::Error;
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use wasm_encoder::{Encode, Instruction};
 use wasmparser::{BinaryReader, Operator};
 
@@ -75,9 +77,35 @@ pub struct Body<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
     /// Where in the input it stands; none once a pass has written it.
     pub(crate) offset: Option<usize>,
+    uses: OnceLock<Uses>,
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
+    pub(crate) fn new(bytes: Cow<'a, [u8]>, offset: Option<usize>) -> Body<'a> {
+        Body { bytes, offset, uses: OnceLock::new() }
+    }
+
+    /// What it names and does, which is read once.
+    pub(crate) fn uses(&self) -> Result<&Uses, Error> {
+        match self.uses.get() {
+            Some(uses) => Ok(uses),
+            None => {
+                let uses = Uses::of(self)?;
+                Ok(self.uses.get_or_init(|| uses))
+            }
+        }
+    }
+
+    /// As [`Body::uses`], if anyone has asked before.
+    pub(crate) fn known_uses(&self) -> Option<&Uses> {
+        self.uses.get()
+    }
+
+    /// As [`Body::uses`] of the same bytes has it, which need not be read again.
+    pub(crate) fn know_uses(&mut self, uses: Uses) {
+        self.uses = uses.into();
+    }
+
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -309,4 +337,20 @@ pub enum Reference {
     Element(ElementId),
     /// A data segment.
     Data(DataId),
+}
+
+impl Reference {
+    /// Its number among its kind.
+    pub(crate) fn index(self) -> u32 {
+        match self {
+            Reference::Type(id) => id.0,
+            Reference::Item(Item::Func(id)) => id.0,
+            Reference::Item(Item::Table(id)) => id.0,
+            Reference::Item(Item::Memory(id)) => id.0,
+            Reference::Item(Item::Global(id)) => id.0,
+            Reference::Item(Item::Tag(id)) => id.0,
+            Reference::Element(id) => id.0,
+            Reference::Data(id) => id.0,
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod parse;
 mod remap;
 mod sections;
 mod types;
+mod uses;
 
 pub use arena::{Arena, DataId, ElementId, FuncId, GlobalId, Id, MemoryId, TableId, TagId, TypeId};
 pub use edit::Edit;
@@ -21,6 +22,7 @@ pub use types::{TypeGroup, Types};
 
 pub(crate) use encode::is_debug_info;
 pub(crate) use remap::Collect;
+pub(crate) use uses::Uses;
 
 use crate::Error;
 use std::collections::{BTreeMap, BTreeSet};
@@ -171,7 +173,7 @@ impl<'a> Module<'a> {
 
     /// Defines one more function. `code` is written with ids and ends with `End`.
     pub fn add_function(&mut self, ty: TypeId, locals: &[wasm_encoder::ValType], code: &[Instruction<'_>]) -> FuncId {
-        let body = Body { bytes: body_bytes(locals, code).into(), offset: None };
+        let body = Body::new(body_bytes(locals, code).into(), None);
         self.functions.push(Function { ty, exact: false, source: Source::Defined(body) })
     }
 
@@ -193,7 +195,7 @@ impl<'a> Module<'a> {
         let function = self.functions.get_mut_quietly(id).ok_or_else(missing)?;
         self.imports_changed |= function.source.import().is_some();
         function.exact = false;
-        function.source = Source::Defined(Body { bytes: bytes.into(), offset: None });
+        function.source = Source::Defined(Body::new(bytes.into(), None));
         Ok(())
     }
 
@@ -234,6 +236,20 @@ impl<'a> Module<'a> {
     pub fn set_renumbered_body(&mut self, id: FuncId, bytes: Vec<u8>) -> Result<(), Error> {
         self.renumbered.insert(id);
         self.set_body(id, bytes)
+    }
+
+    /// The functions that have bodies, and those.
+    pub(crate) fn bodies(&self) -> impl Iterator<Item = (FuncId, &Body<'a>)> {
+        self.functions.iter().filter_map(|(id, function)| Some((id, function.source.defined()?)))
+    }
+
+    /// Takes over what was read in another reading of the same bytes.
+    pub(crate) fn know_uses(&mut self, uses: &[(FuncId, Uses)]) {
+        for (id, uses) in uses {
+            if let Some(Function { source: Source::Defined(body), .. }) = self.functions.get_mut_quietly(*id) {
+                body.know_uses(uses.clone());
+            }
+        }
     }
 
     /// The type of a function.

@@ -91,7 +91,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Module<'_>, Error> {
                     return Err(Error::input("more function bodies than declared functions").at(body.range().start));
                 };
                 bodies += 1;
-                let source = Body { bytes: body.as_bytes().into(), offset: Some(body.range().start) };
+                let source = Body::new(body.as_bytes().into(), Some(body.range().start));
                 module.functions.append(Function { ty, exact: false, source: Source::Defined(source) });
             }
             Payload::DataSection(section) => {

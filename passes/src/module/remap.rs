@@ -2,9 +2,9 @@
 
 use super::{
     DataId, ElementId, ElementItems, Encodings, FuncId, GlobalId, Id, Item, MemoryId, Module, Reference, TableId,
-    TagId, TypeId,
+    TagId, TypeId, Uses,
 };
-use crate::Error;
+use crate::{Error, op::Naming};
 use std::convert::Infallible;
 use wasm_encoder::reencode::{self, Reencode};
 use wasmparser::{BinaryReader, FunctionBody};
@@ -101,6 +101,11 @@ impl Remap {
         }
     }
 
+    /// Whether everything that a body names keeps its index.
+    pub(super) fn keeps(&self, uses: &Uses) -> bool {
+        uses.references.iter().all(|&reference| self.index(reference) == Some(reference.index()))
+    }
+
     /// The index of the output, or an error that says what is missing.
     pub(super) fn require(&self, reference: Reference) -> Result<u32, Error> {
         self.index(reference).ok_or_else(|| Dangling(reference).into())
@@ -109,7 +114,7 @@ impl Remap {
     /// Writes a body with shortest encodings and final indices. Reports for each operator
     /// where it stood and where it stands now, both counted from the start of the body.
     pub(super) fn body(
-        &mut self,
+        mut self: &Self,
         body: &FunctionBody<'_>,
         encodings: Encodings,
         out: &mut Vec<u8>,
@@ -142,7 +147,7 @@ impl Remap {
     }
 
     /// Writes an initializer with final indices.
-    pub(super) fn const_bytes(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub(super) fn const_bytes(mut self: &Self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         use wasm_encoder::Encode;
         let expr = wasmparser::ConstExpr::new(BinaryReader::new(bytes, 0));
         self.const_expr(expr).map_err(error)?.encode(out);
@@ -161,16 +166,17 @@ pub(super) fn error(error: reencode::Error<Dangling>) -> Error {
 
 impl From<Dangling> for Error {
     fn from(Dangling(reference): Dangling) -> Error {
-        let (what, index) = match reference {
-            Reference::Type(id) => ("type", id.0),
-            Reference::Item(Item::Func(id)) => ("function", id.0),
-            Reference::Item(Item::Table(id)) => ("table", id.0),
-            Reference::Item(Item::Memory(id)) => ("memory", id.0),
-            Reference::Item(Item::Global(id)) => ("global", id.0),
-            Reference::Item(Item::Tag(id)) => ("tag", id.0),
-            Reference::Element(id) => ("element segment", id.0),
-            Reference::Data(id) => ("data segment", id.0),
+        let what = match reference {
+            Reference::Type(_) => "type",
+            Reference::Item(Item::Func(_)) => "function",
+            Reference::Item(Item::Table(_)) => "table",
+            Reference::Item(Item::Memory(_)) => "memory",
+            Reference::Item(Item::Global(_)) => "global",
+            Reference::Item(Item::Tag(_)) => "tag",
+            Reference::Element(_) => "element segment",
+            Reference::Data(_) => "data segment",
         };
+        let index = reference.index();
         Error::internal(format!("{what} {index} is used but does not exist"))
     }
 }
@@ -207,7 +213,7 @@ macro_rules! translate_references {
     };
 }
 
-translate_references!(Remap, Dangling);
+translate_references!(&Remap, Dangling);
 
 impl Remap {
     fn translate(&self, reference: Reference, _: u32) -> Result<u32, reencode::Error<Dangling>> {
@@ -227,21 +233,28 @@ impl<F: FnMut(Reference)> Collect<F> {
         Ok(id)
     }
 
-    /// Reports what a body refers to, its locals' types included, and shows every operator to `note`.
+    /// Reports what a body refers to, its locals' types included. Shows `note` the operators that do and where they stand,
+    /// before it reports, but for loads and stores; and all operators of vectors.
     pub(crate) fn body(
         &mut self,
         body: &FunctionBody<'_>,
-        mut note: impl FnMut(&wasmparser::Operator<'_>),
+        mut note: impl FnMut(&wasmparser::Operator<'_>, usize),
     ) -> Result<(), Error> {
         let mut locals = body.get_locals_reader()?.into_iter();
         for group in locals.by_ref() {
             self.val_type(group?.1).map_err(collect_error)?;
         }
         let mut operators = locals.into_operators_reader();
+        let mut naming = Naming::default();
         while !operators.eof() {
-            let operator = operators.read()?;
-            note(&operator);
-            self.instruction(operator).map_err(collect_error)?;
+            let offset = operators.original_position();
+            if let Some(operator) = operators.visit_operator(&mut naming)? {
+                note(&operator, offset);
+                self.instruction(operator).map_err(collect_error)?;
+            }
+        }
+        if naming.first_memory {
+            self.memory_index(0).map_err(collect_error)?;
         }
         Ok(())
     }

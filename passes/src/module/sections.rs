@@ -11,7 +11,7 @@ use wasm_encoder::{Encode, EntityType, ImportSection};
 /// Writes one section, if there is anything to write. The code comes encoded.
 pub(super) fn encode_section(
     module: &Module<'_>,
-    remap: &mut Remap,
+    remap: &Remap,
     place: Place,
     code: &[u8],
     out: &mut Vec<u8>,
@@ -65,7 +65,7 @@ fn is_changed(module: &Module<'_>, place: Place) -> bool {
 }
 
 /// Writes what stands between a section's size and its end; nothing if there is nothing to write.
-fn encode_contents(module: &Module<'_>, remap: &mut Remap, place: Place, out: &mut Vec<u8>) -> Result<(), Error> {
+fn encode_contents(module: &Module<'_>, mut remap: &Remap, place: Place, out: &mut Vec<u8>) -> Result<(), Error> {
     // A section that was there and empty stays there and empty, unless the shortest encoding is asked for.
     let was_empty = |place| {
         if module.encodings == Encodings::Shortest {
@@ -200,7 +200,7 @@ fn contents_of(section: &impl wasm_encoder::Section, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_imports(module: &Module<'_>, remap: &mut Remap, out: &mut Vec<u8>) -> Result<(), Error> {
+fn encode_imports(module: &Module<'_>, remap: &Remap, out: &mut Vec<u8>) -> Result<(), Error> {
     let mut entries: Vec<Entry<'_>> = Vec::new();
     for item in module.live_imports() {
         let Some(import) = module.import(item) else { continue };
@@ -269,7 +269,7 @@ fn by_module(entries: &[Entry<'_>]) -> ImportSection {
     section
 }
 
-fn entity_type(module: &Module<'_>, remap: &mut Remap, item: Item) -> Result<EntityType, Error> {
+fn entity_type(module: &Module<'_>, mut remap: &Remap, item: Item) -> Result<EntityType, Error> {
     let missing = || Error::internal("an import of something that does not exist");
     Ok(match item {
         Item::Func(id) => {
@@ -300,7 +300,7 @@ fn entity_type(module: &Module<'_>, remap: &mut Remap, item: Item) -> Result<Ent
 fn encode_element(
     element: &Element<'_>,
     encodings: Encodings,
-    remap: &mut Remap,
+    mut remap: &Remap,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
     let expressions: u32 = match &element.items {
@@ -352,7 +352,7 @@ fn encode_element(
     Ok(())
 }
 
-fn encode_data(data: &Data<'_>, remap: &mut Remap, out: &mut Vec<u8>) -> Result<(), Error> {
+fn encode_data(data: &Data<'_>, remap: &Remap, out: &mut Vec<u8>) -> Result<(), Error> {
     match &data.kind {
         DataKind::Passive => out.push(1),
         DataKind::Active { memory, offset } => {

@@ -1,6 +1,9 @@
 //! What operators do: one table for every pass that asks.
 
+mod naming;
 mod table;
+
+pub(crate) use naming::Naming;
 
 use crate::module::Collect;
 use crate::{Error, Reference};

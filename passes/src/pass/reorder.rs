@@ -43,7 +43,7 @@ fn uses(module: &Module<'_>) -> Result<HashMap<FuncId, usize>, Error> {
     });
     for (id, function) in module.functions.iter() {
         if let Some(body) = function.source.defined() {
-            collect.body(&body.reader(), |_| {}).map_err(|error| error.in_function(id.0))?;
+            collect.body(&body.reader(), |_, _| {}).map_err(|error| error.in_function(id.0))?;
         }
     }
     collect.functions_outside_code(module)?;

@@ -48,6 +48,7 @@ pub fn apply(
 ) -> Result<(Vec<u8>, Report), Error> {
     let mut report = Report::default();
     let module = crate::run::rewrite(bytes, "snapshot", |module| {
+        module.know_uses(&prepared.uses);
         report.data_before = data_size(module);
         report.dead_stack = forget_dead_stack(module, prepared, &mut state);
         end_initialization(module, prepared, options)?;

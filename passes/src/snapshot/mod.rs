@@ -19,6 +19,7 @@ mod prepare;
 pub use apply::{Options, Report, apply};
 pub use prepare::prepare;
 
+use crate::module::Uses;
 use crate::segments::Image;
 use crate::{DataId, ElementId, FuncId, GlobalId, MemoryId, Module, TableId};
 use wasmparser::{BinaryReader, Name, NameSectionReader};
@@ -75,6 +76,8 @@ pub struct Prepared {
     pub simd: bool,
     /// What becomes of the original's functions and exports.
     ended: Ended,
+    /// What the original's bodies name, so that they are read once.
+    uses: Vec<(FuncId, Uses)>,
 }
 
 /// A call that is a part of initialization.

@@ -3,8 +3,10 @@
 use super::{
     CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, MARKER, NAMES, Prepared, freed, function_names, objects,
 };
+use crate::module::Uses;
 use crate::{
-    ConstExpr, DataKind, Element, ElementKind, Error, Export, FuncId, GlobalId, Item, Module, Source, TableId,
+    ConstExpr, Data, DataId, DataKind, Element, ElementId, ElementKind, Error, Export, FuncId, GlobalId, Item, Module,
+    Reference, Source, TableId,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use wasm_encoder::Instruction;
@@ -14,8 +16,6 @@ use wasmparser::{GlobalType, Operator, RefType, ValType};
 const INITIALIZE: &str = "_initialize";
 /// What the linker appends to the name of an export that it wrapped in constructors and destructors.
 const WRAPPED: &str = ".command_export";
-/// The first byte of every vector instruction.
-const SIMD_PREFIX: u8 = 0xfd;
 /// Functions of wasi-libc that learn something from the host and keep it, and which must do so again where the
 /// program starts. A newer wasi-libc has a function to forget the first, and asks again when it needs to.
 const PREOPENS: &str = "__wasilibc_populate_preopens";
@@ -62,7 +62,7 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
         || globals.iter().any(|id| module.globals.get(*id).is_some_and(|g| holds_functions(g.ty.content_type)));
     let functions = if reads_functions { module.functions.ids() } else { Vec::new() };
 
-    let mut marks: BTreeMap<(bool, u32), GlobalId> = BTreeMap::new();
+    let mut marks: BTreeMap<Reference, GlobalId> = BTreeMap::new();
     for &key in code.dropped.keys() {
         let ty = GlobalType { content_type: ValType::I32, mutable: true, shared: false };
         marks.insert(key, module.add_global(ty, ConstExpr::new(&[Instruction::I32Const(0)])));
@@ -72,11 +72,12 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
     }
     let mut dropped_data = Vec::new();
     let mut dropped_elements = Vec::new();
-    for (&(is_data, index), &global) in &marks {
+    for (&segment, &global) in &marks {
         let export = scaffold.export(&mut module, "dropped", global.0, Item::Global(global));
-        match is_data {
-            true => dropped_data.push((crate::DataId(index), export)),
-            false => dropped_elements.push((crate::ElementId(index), export)),
+        match segment {
+            Reference::Data(id) => dropped_data.push((id, export)),
+            Reference::Element(id) => dropped_elements.push((id, export)),
+            _ => {}
         }
     }
     let memories =
@@ -98,6 +99,7 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
         functions,
         simd: code.simd,
         ended,
+        uses: code.uses,
     })
 }
 
@@ -326,63 +328,43 @@ fn is_function(module: &Module<'_>, ty: RefType) -> bool {
 struct Code {
     /// Tables that it may change.
     tables: BTreeSet<TableId>,
-    /// Passive segments that it may drop (data or not, which), and the functions that do.
-    dropped: BTreeMap<(bool, u32), Vec<FuncId>>,
+    /// Passive segments that it may drop, and the functions that do.
+    dropped: BTreeMap<Reference, Vec<FuncId>>,
     /// Where it changes an object.
     changes_objects: Option<usize>,
     simd: bool,
+    uses: Vec<(FuncId, Uses)>,
 }
 
 impl Code {
     fn read(module: &Module<'_>) -> Result<Code, Error> {
-        let mut code = Code::default();
-        let is_passive =
-            |id: u32| matches!(module.data.get(crate::DataId(id)), Some(crate::Data { kind: DataKind::Passive, .. }));
-        let is_passive_element = |id: u32| {
-            matches!(module.elements.get(crate::ElementId(id)), Some(Element { kind: ElementKind::Passive, .. }))
-        };
-        for (id, function) in module.functions.iter() {
-            let Source::Defined(body) = &function.source else { continue };
-            let (bytes, start) = (body.bytes(), body.offset().unwrap_or(0));
-            let body = body.reader();
-            let mut operators = body.get_operators_reader()?;
-            while !operators.eof() {
-                let offset = operators.original_position();
-                code.simd |= bytes.get(offset - start) == Some(&SIMD_PREFIX);
-                match operators.read()? {
-                    Operator::TableSet { table }
-                    | Operator::TableGrow { table }
-                    | Operator::TableFill { table }
-                    | Operator::TableInit { table, .. }
-                    | Operator::TableCopy { dst_table: table, .. } => {
-                        code.tables.insert(TableId(table));
-                    }
-                    Operator::DataDrop { data_index } if is_passive(data_index) => {
-                        code.dropped.entry((true, data_index)).or_default().push(id);
-                    }
-                    Operator::ElemDrop { elem_index } if is_passive_element(elem_index) => {
-                        code.dropped.entry((false, elem_index)).or_default().push(id);
-                    }
-                    Operator::StructSet { .. }
-                    | Operator::ArraySet { .. }
-                    | Operator::ArrayFill { .. }
-                    | Operator::ArrayCopy { .. }
-                    | Operator::ArrayInitData { .. }
-                    | Operator::ArrayInitElem { .. } => code.changes_objects = Some(offset),
-                    _ => {}
-                }
+        let is_passive = |segment: &Reference| match *segment {
+            Reference::Data(id) => matches!(module.data.get(id), Some(Data { kind: DataKind::Passive, .. })),
+            Reference::Element(id) => {
+                matches!(module.elements.get(id), Some(Element { kind: ElementKind::Passive, .. }))
             }
+            _ => false,
+        };
+        let mut code = Code::default();
+        for (id, uses) in Uses::of_all(module.bodies().collect())? {
+            code.tables.extend(&uses.changes);
+            for &segment in uses.drops.iter().filter(|segment| is_passive(segment)) {
+                code.dropped.entry(segment).or_default().push(id);
+            }
+            code.changes_objects = uses.changes_objects.or(code.changes_objects);
+            code.simd |= uses.simd;
+            code.uses.push((id, uses.clone()));
         }
         Ok(code)
     }
 }
 
 /// Makes every drop of a passive segment known to the outside.
-fn mark_drops(module: &mut Module<'_>, id: FuncId, marks: &BTreeMap<(bool, u32), GlobalId>) -> Result<(), Error> {
+fn mark_drops(module: &mut Module<'_>, id: FuncId, marks: &BTreeMap<Reference, GlobalId>) -> Result<(), Error> {
     let body = module.edit(id, |operator, edit| {
         let key = match operator {
-            Operator::DataDrop { data_index } => (true, *data_index),
-            Operator::ElemDrop { elem_index } => (false, *elem_index),
+            Operator::DataDrop { data_index } => Reference::Data(DataId(*data_index)),
+            Operator::ElemDrop { elem_index } => Reference::Element(ElementId(*elem_index)),
             _ => return Ok(()),
         };
         if let Some(global) = marks.get(&key) {

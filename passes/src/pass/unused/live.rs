@@ -1,13 +1,13 @@
 //! What is needed: everything that the outside can see leads to.
 
-use crate::module::Collect;
+use crate::module::{Collect, Uses};
 use crate::pass::segments;
 use crate::{
     ConstExpr, DataKind, Element, ElementItems, ElementKind, Error, FuncId, Item, Module, Reference, Source, TableId,
-    TypeId, op,
+    TypeId,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use wasmparser::{FuncType, Operator, RefType};
+use wasmparser::{FuncType, RefType};
 
 /// Whether imports are among what the outside can see.
 #[derive(PartialEq)]
@@ -102,25 +102,39 @@ impl Live {
         }
     }
 
+    /// Bodies are read by many at once, which is most of the work, and in rounds: those that the last ones led to.
     fn follow(&mut self, module: &Module<'_>) -> Result<(), Error> {
-        while let Some(reference) = self.pending.pop() {
-            match reference {
-                Reference::Type(id) => self.follow_type(module, id)?,
-                Reference::Item(item) => self.follow_item(module, item)?,
-                Reference::Element(id) => {
-                    if let Some(element) = module.elements.get(id) {
-                        self.follow_element(module, element)?;
+        loop {
+            let mut bodies = Vec::new();
+            while let Some(reference) = self.pending.pop() {
+                match reference {
+                    Reference::Type(id) => self.follow_type(module, id)?,
+                    Reference::Item(Item::Func(id)) => {
+                        let Some(function) = module.functions.get(id) else { continue };
+                        self.mark(Reference::Type(function.ty));
+                        bodies.extend(function.source.defined().map(|body| (id, body)));
                     }
-                }
-                Reference::Data(id) => {
-                    if let Some(DataKind::Active { memory, offset }) = module.data.get(id).map(|data| &data.kind) {
-                        self.mark(Reference::Item(Item::Memory(*memory)));
-                        Collect(|reference| self.mark(reference)).expr(offset.reader())?;
+                    Reference::Item(item) => self.follow_item(module, item)?,
+                    Reference::Element(id) => {
+                        if let Some(element) = module.elements.get(id) {
+                            self.follow_element(module, element)?;
+                        }
+                    }
+                    Reference::Data(id) => {
+                        if let Some(DataKind::Active { memory, offset }) = module.data.get(id).map(|data| &data.kind) {
+                            self.mark(Reference::Item(Item::Memory(*memory)));
+                            Collect(|reference| self.mark(reference)).expr(offset.reader())?;
+                        }
                     }
                 }
             }
+            if bodies.is_empty() {
+                return Ok(());
+            }
+            for (_, uses) in Uses::of_all(bodies)? {
+                self.mark_uses(module, uses);
+            }
         }
-        Ok(())
     }
 
     fn follow_type(&mut self, module: &Module<'_>, id: TypeId) -> Result<(), Error> {
@@ -139,13 +153,8 @@ impl Live {
 
     fn follow_item(&mut self, module: &Module<'_>, item: Item) -> Result<(), Error> {
         match item {
-            Item::Func(id) => {
-                let Some(function) = module.functions.get(id) else { return Ok(()) };
-                self.mark(Reference::Type(function.ty));
-                if let Source::Defined(body) = &function.source {
-                    self.follow_body(module, body).map_err(|error| error.in_function(id.0))?;
-                }
-            }
+            // Many at a time, in `follow`.
+            Item::Func(_) => {}
             Item::Table(id) => {
                 let Some(table) = module.tables.get(id) else { return Ok(()) };
                 let mut collect = Collect(|reference| self.mark(reference));
@@ -185,36 +194,13 @@ impl Live {
         Ok(())
     }
 
-    fn follow_body(&mut self, module: &Module<'_>, body: &crate::Body<'_>) -> Result<(), Error> {
-        let mut found = BTreeSet::new();
-        let (mut taken, mut calls, mut reads) = (Vec::new(), BTreeSet::new(), Vec::new());
-        let note = |operator: &Operator<'_>| match *operator {
-            Operator::RefFunc { function_index } => taken.push(FuncId(function_index)),
-            Operator::CallIndirect { type_index, table_index }
-            | Operator::ReturnCallIndirect { type_index, table_index } => {
-                calls.insert((TableId(table_index), TypeId(type_index)));
-            }
-            Operator::TableSet { .. }
-            | Operator::TableSize { .. }
-            | Operator::TableGrow { .. }
-            | Operator::TableFill { .. }
-            | Operator::TableInit { .. } => {}
-            ref other => drop(op::references(other, |reference| {
-                if let Reference::Item(Item::Table(id)) = reference {
-                    reads.push(id);
-                }
-            })),
-        };
-        Collect(|reference| {
-            found.insert(reference);
-        })
-        .body(&body.reader(), note)?;
-        for reference in found {
+    fn mark_uses(&mut self, module: &Module<'_>, uses: &Uses) {
+        for &reference in &uses.references {
             self.code_names_data |= matches!(reference, Reference::Data(_));
             self.mark(reference);
         }
-        reads.into_iter().for_each(|table| self.is_read(table));
-        for (table, ty) in calls {
+        uses.reads.iter().for_each(|&table| self.is_read(table));
+        for &(table, ty) in &uses.calls {
             if let Some(ty) = module.types.function(ty) {
                 let key = (table, ty.clone());
                 let reached = self.waiting.remove(&key).into_iter().flatten();
@@ -222,13 +208,12 @@ impl Live {
                 self.called.insert(key);
             }
         }
-        for function in taken {
+        for &function in &uses.taken {
             self.taken.insert(function);
             if let Some(&item) = self.only_in_initializer.get(&function) {
                 self.mark(Reference::Item(item));
             }
         }
-        Ok(())
     }
 
     /// All functions in a table may get anywhere.
