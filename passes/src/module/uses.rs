@@ -99,3 +99,99 @@ fn sort<T: Ord>(list: &mut Vec<T>) {
     list.dedup();
     list.shrink_to_fit();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Encodings, Module, op};
+    use arbitrary::Unstructured;
+    use std::collections::BTreeSet;
+
+    /// A random module with everything in it that the generator knows.
+    fn random(seed: u64) -> Vec<u8> {
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let bytes: Vec<u8> = (0..4096)
+            .map(|_| {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                (state >> 32) as u8
+            })
+            .collect();
+        let config = wasm_smith::Config {
+            max_memories: 3,
+            max_tables: 3,
+            min_funcs: 2,
+            bulk_memory_enabled: true,
+            exceptions_enabled: true,
+            gc_enabled: true,
+            memory64_enabled: true,
+            reference_types_enabled: true,
+            relaxed_simd_enabled: true,
+            simd_enabled: true,
+            tail_call_enabled: true,
+            threads_enabled: true,
+            ..wasm_smith::Config::default()
+        };
+        wasm_smith::Module::new(config, &mut Unstructured::new(&bytes)).map_or(Vec::new(), |module| module.to_bytes())
+    }
+
+    #[test]
+    fn what_is_read_over_names_nothing() {
+        let (mut bodies, mut several) = (0, 0);
+        for seed in 1..600 {
+            let bytes = random(seed);
+            let Ok(module) = Module::parse(&bytes) else { continue };
+            for (_, body) in module.bodies() {
+                let mut all = BTreeSet::new();
+                let (mut simd, mut takes) = (false, 0);
+                let mut types = Collect(|reference| drop(all.insert(reference)));
+                for group in body.reader().get_locals_reader().unwrap() {
+                    types.value(group.unwrap().1).unwrap();
+                }
+                for operator in body.reader().get_operators_reader().unwrap() {
+                    let operator = operator.unwrap();
+                    op::references(&operator, |reference| drop(all.insert(reference))).unwrap();
+                    simd |= matches!(op::proposal(&operator), "simd" | "relaxed_simd");
+                    takes += usize::from(matches!(operator, Operator::RefFunc { .. }));
+                }
+                let uses = body.uses().unwrap();
+                assert!(uses.references.iter().eq(&all), "seed {seed}: {:?}, not {all:?}", uses.references);
+                assert_eq!(uses.simd, simd, "seed {seed}");
+                assert_eq!(uses.taken.is_empty(), takes == 0, "seed {seed}");
+                bodies += 1;
+                several += usize::from(all.len() > 1);
+            }
+        }
+        assert!(bodies > 500 && several > 200, "{bodies} bodies, {several} of which name several things");
+    }
+
+    #[test]
+    fn a_body_that_names_nothing_that_moved_is_copied_and_others_are_written_anew() {
+        let text =
+            "(module (func $gone) (func $first (export \"a\") call $second) (func $second) (func (export \"b\")))";
+        let bytes = wat::parse_str(text).unwrap();
+        let mut module = Module::parse(&bytes).unwrap();
+        // `i32.const 1`, padded to two bytes, and `drop`.
+        module.set_body(FuncId(3), vec![0, 0x41, 0x81, 0, 0x1a, 0x0b]).unwrap();
+        let bytes = module.encode().unwrap();
+        crate::validate(&bytes).unwrap();
+        let encoded = |knows: bool, encodings| {
+            let mut module = Module::parse(&bytes).unwrap();
+            if knows {
+                Uses::of_all(module.bodies().collect()).unwrap();
+            }
+            module.encodings = encodings;
+            module.functions.remove(FuncId(0));
+            let out = module.encode().unwrap();
+            crate::validate(&out).unwrap();
+            out
+        };
+        let padded = |bytes: &[u8]| bytes.windows(4).any(|window| window == [0x41, 0x81, 0, 0x1a]);
+        assert!(padded(&encoded(true, Encodings::AsRead)));
+        assert!(!padded(&encoded(false, Encodings::AsRead)));
+        assert_eq!(encoded(true, Encodings::Shortest), encoded(false, Encodings::Shortest));
+        let calls = |bytes: &[u8]| bytes.windows(2).filter(|window| *window == [0x10, 1]).count();
+        assert_eq!(calls(&encoded(true, Encodings::AsRead)), 1);
+    }
+}
