@@ -67,10 +67,7 @@ impl Uses {
             }
         };
         let report = |reference| {
-            // Every load and store names the memory.
-            if references.last() != Some(&reference) {
-                references.push(reference);
-            }
+            references.push(reference);
             if let (Reference::Item(Item::Table(id)), false) = (reference, leaves.get()) {
                 reads.push(id);
             }
