@@ -1,14 +1,18 @@
 //! Many functions at once, with results that do not depend on how many threads there are.
 
-use rayon::ThreadPool;
 use rayon::prelude::*;
+use std::error::Error;
 use std::sync::LazyLock;
 
 /// Less code than this is done before a second thread would have started.
 const WORTH_A_THREAD: usize = 128 * 1024;
 
-/// A thread for each processor; none where the system gives no threads. (The pool that rayon has by itself panics then.)
-static POOL: LazyLock<Option<ThreadPool>> = LazyLock::new(|| rayon::ThreadPoolBuilder::new().build().ok());
+/// Whether rayon has its threads. Where the system gives none, it would panic when they are first asked for.
+static HAS_THREADS: LazyLock<bool> = LazyLock::new(|| match rayon::ThreadPoolBuilder::new().build_global() {
+    Ok(()) => true,
+    // Somebody else has asked for them, or there is a cause.
+    Err(error) => error.source().is_none(),
+});
 
 /// What `work` makes of each item, in order, or the error of the first item that has one. `code` is how many bytes of
 /// code there are to look at.
@@ -27,10 +31,10 @@ pub(crate) fn map_with<T: Send, S, R: Send, E: Send>(
     state: impl Fn() -> S + Send + Sync,
     work: impl Fn(&mut S, T) -> Result<R, E> + Send + Sync,
 ) -> Result<Vec<R>, E> {
-    let Some(pool) = (code >= WORTH_A_THREAD).then(|| POOL.as_ref()).flatten() else {
+    if code < WORTH_A_THREAD || !*HAS_THREADS {
         let mut state = state();
         return items.into_iter().map(|item| work(&mut state, item)).collect();
-    };
-    let done: Vec<Result<R, E>> = pool.install(|| items.into_par_iter().map_init(state, work).collect());
+    }
+    let done: Vec<Result<R, E>> = items.into_par_iter().map_init(state, work).collect();
     done.into_iter().collect()
 }
