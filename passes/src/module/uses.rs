@@ -142,13 +142,13 @@ mod tests {
             for (_, body) in module.bodies() {
                 let mut all = BTreeSet::new();
                 let (mut simd, mut takes) = (false, 0);
-                let mut types = Collect(|reference| drop(all.insert(reference)));
+                let mut types = Collect(|reference| all.extend([reference]));
                 for group in body.reader().get_locals_reader().unwrap() {
                     types.value(group.unwrap().1).unwrap();
                 }
                 for operator in body.reader().get_operators_reader().unwrap() {
                     let operator = operator.unwrap();
-                    op::references(&operator, |reference| drop(all.insert(reference))).unwrap();
+                    op::references(&operator, |reference| all.extend([reference])).unwrap();
                     simd |= matches!(op::proposal(&operator), "simd" | "relaxed_simd");
                     takes += usize::from(matches!(operator, Operator::RefFunc { .. }));
                 }
