@@ -119,7 +119,9 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize, profile: 
         timed(command.env("CARGO_PROFILE_RELEASE_LTO", lto))
     };
     let wbuild = || {
+        // A cache as users have it, which knows nothing of what is built here.
         let mut command = Command::new(&machine.wbuild);
+        command.env("WBUILD_CACHE", folder.join("cache")).env_remove("WBUILD_NO_CACHE");
         timed(command.arg("cargo").env("CARGO_TARGET_DIR", folder.join("with")))
     };
     let plain = || {
