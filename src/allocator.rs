@@ -1,8 +1,8 @@
 //! The allocator of C++, which is Binaryen: mimalloc, as its own releases have it. Under glibc's a tenth of its time goes
 //! into it. What Rust allocates stays where it was: nothing else of wbuild is slower for it.
 //!
-//! These two may be replaced by any program ([replacement.functions] in the standard of C++); the others, for arrays and
-//! with sizes, are made of them by the library of C++.
+//! Any program may replace these ([replacement.functions] in the standard of C++); the others, for arrays and without
+//! exceptions, are made of them by the library of C++.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::ffi::c_void;
