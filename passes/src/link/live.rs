@@ -32,8 +32,7 @@ pub(super) fn find(module: &Module<'_>, known: &Knowledge<'_>) -> Result<Live, E
     let mut code = BTreeMap::new();
     // How often code names the table, and calls out of it.
     let (mut named, mut called) = (0, 0);
-    for (id, function) in module.functions.iter() {
-        let Some(body) = function.source.defined() else { continue };
+    for (id, body) in module.bodies() {
         let mut calls = Calls::default();
         let collect = |reference| match reference {
             Reference::Item(Item::Func(id)) => drop(calls.named.insert(id)),

@@ -76,8 +76,7 @@ fn callers(module: &Module<'_>) -> Result<BTreeMap<FuncId, BTreeSet<Option<FuncI
         }
     });
     report.functions_outside_code(module)?;
-    for (id, function) in module.functions.iter() {
-        let Some(body) = function.source.defined() else { continue };
+    for (id, body) in module.bodies() {
         for operator in body.reader().get_operators_reader()? {
             let (callee, caller) = match operator? {
                 Operator::Call { function_index } | Operator::ReturnCall { function_index } => {

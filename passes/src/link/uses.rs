@@ -142,8 +142,7 @@ impl Uses {
 /// Functions that do nothing but give an address, as `__errno_location` does, where all who call them are known.
 fn getters(module: &Module<'_>, known: &Knowledge<'_>) -> Result<HashMap<FuncId, (u32, Option<usize>)>, Error> {
     let mut found = HashMap::new();
-    for (id, function) in module.functions.iter() {
-        let Some(body) = function.source.defined() else { continue };
+    for (id, body) in module.bodies() {
         if module.function_type(id).is_none_or(|ty| !ty.params().is_empty()) {
             continue;
         }

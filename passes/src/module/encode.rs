@@ -93,7 +93,7 @@ const PLACES: [Place; 14] = [
 
 /// The contents of the code section; empty if there is to be none.
 fn encode_code(module: &Module<'_>, remap: &Remap, hints: &mut Hints) -> Result<Vec<u8>, Error> {
-    let count = module.functions.iter().filter(|(_, function)| function.source.defined().is_some()).count();
+    let count = module.bodies().count();
     let original = module.sections.get(&Place::Code);
     if count == 0 {
         // An empty code section that was there stays, as empty sections of the other kinds do.
@@ -103,13 +103,10 @@ fn encode_code(module: &Module<'_>, remap: &Remap, hints: &mut Hints) -> Result<
     }
     let mut out = Vec::with_capacity(original.map_or(0, |range| range.len()));
     count.encode(&mut out);
-    if remap.is_identity() && module.encodings == Encodings::AsRead {
-        module.bodies().for_each(|(_, body)| body.bytes.as_ref().encode(&mut out));
-        return Ok(out);
-    }
     // What names nothing that moved is copied, where that is known without reading it again.
     let stays = |body: &Body<'_>| {
-        module.encodings == Encodings::AsRead && body.known_uses().is_some_and(|uses| remap.keeps(uses))
+        module.encodings == Encodings::AsRead
+            && (remap.is_identity() || body.known_uses().is_some_and(|uses| remap.keeps(uses)))
     };
     let bodies: Vec<_> = module.bodies().map(|(id, body)| (id, body, stays(body))).collect();
     let code = bodies.iter().filter(|(_, _, stays)| !stays).map(|(_, body, _)| body.bytes.len()).sum();

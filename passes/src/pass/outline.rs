@@ -100,7 +100,7 @@ struct Site {
 
 /// What was outlined repeats as well, and so do calls of it. A second round finds nearly all of that.
 pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
-    let code: usize = module.functions.iter().filter_map(|(_, f)| Some(f.source.defined()?.bytes().len())).sum();
+    let code: usize = module.bodies().map(|(_, body)| body.bytes().len()).sum();
     for _ in 0..ROUNDS {
         if outline(module)? <= code / WORTH_A_ROUND {
             break;

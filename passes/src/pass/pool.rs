@@ -129,8 +129,7 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
 /// How often each constant is used that is long enough for a global to be shorter.
 fn uses(module: &Module<'_>) -> Result<BTreeMap<Constant, usize>, Error> {
     let mut uses = BTreeMap::new();
-    for (id, function) in module.functions.iter() {
-        let Some(body) = function.source.defined() else { continue };
+    for (id, body) in module.bodies() {
         count(body, &mut uses).map_err(|error| error.in_function(id.0))?;
     }
     uses.retain(|constant, _| constant.size() > 2);

@@ -41,10 +41,8 @@ fn uses(module: &Module<'_>) -> Result<HashMap<FuncId, usize>, Error> {
             *uses.entry(id).or_default() += 1;
         }
     });
-    for (id, function) in module.functions.iter() {
-        if let Some(body) = function.source.defined() {
-            collect.body(&body.reader(), |_, _| {}).map_err(|error| error.in_function(id.0))?;
-        }
+    for (id, body) in module.bodies() {
+        collect.body(&body.reader(), |_, _| {}).map_err(|error| error.in_function(id.0))?;
     }
     collect.functions_outside_code(module)?;
     Ok(uses)

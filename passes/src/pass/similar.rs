@@ -46,7 +46,7 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
 }
 
 fn nodes(module: &Module<'_>) -> Vec<Node> {
-    let bodies = || module.functions.iter().filter_map(|(id, function)| Some((id, function.source.defined()?.bytes())));
+    let bodies = || module.bodies().map(|(id, body)| (id, body.bytes()));
     let total: usize = bodies().map(|(_, body)| body.len()).sum();
     let sparse = (total / MOST) as u64 + 1;
     // How many functions have each piece, and its number: those of one function tell nothing and have none.

@@ -236,8 +236,7 @@ fn table(module: &Module<'_>) -> Result<TableId, Error> {
 /// The global that is read in front of every call of `unwind`.
 fn stack_pointer(module: &Module<'_>, unwind: FuncId) -> Result<GlobalId, Error> {
     let mut found = None;
-    for (id, function) in module.functions.iter() {
-        let Some(body) = function.source.defined() else { continue };
+    for (id, body) in module.bodies() {
         let mut before = None;
         for operator in body.reader().get_operators_reader()? {
             let operator = operator?;

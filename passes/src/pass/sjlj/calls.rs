@@ -25,8 +25,7 @@ impl Calls {
         let kind = |ty: TypeId| kind_of_type.get(ty.index() as usize).copied().unwrap_or(0);
         let mut callers: BTreeMap<Callee, Vec<u32>> = BTreeMap::new();
         let mut in_tables = escaping(module)?;
-        for (id, function) in module.functions.iter() {
-            let Some(body) = function.source.defined() else { continue };
+        for (id, body) in module.bodies() {
             for operator in body.reader().get_operators_reader()? {
                 let callee = match operator? {
                     Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
