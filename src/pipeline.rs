@@ -184,6 +184,10 @@ pub fn stages(options: &Options) -> Vec<Stage> {
                 Measure::Compressed => ("pack-data-for-compression", "gaps of zeros are short once compressed"),
             });
         }
+        second.push((
+            "fold-offsets",
+            "an addition less; behind Binaryen, which gives addresses and locals their last form",
+        ));
         // What repeats is short once compressed, too.
         if options.level == Level::Oz && options.goal != Goal::Compressed {
             if options.goal == Goal::Size {

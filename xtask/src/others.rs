@@ -1,4 +1,5 @@
-//! Modules that others made and published on npm, by other compilers and optimizers than ours, each pinned by its hash.
+//! Modules that others made and published on npm and PyPI, by other compilers and optimizers than ours, each pinned by
+//! its hash.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,12 +12,21 @@ use crate::sources::sha256;
 #[derive(Debug, Clone, Copy)]
 pub struct Published {
     pub name: &'static str,
+    registry: Registry,
     package: &'static str,
     version: &'static str,
     path: &'static str,
     sha256: &'static str,
 }
 
+/// Who has a package.
+#[derive(Debug, Clone, Copy)]
+enum Registry {
+    Npm,
+    PyPi,
+}
+
+/// Of a package on npm.
 const fn module(
     name: &'static str,
     package: &'static str,
@@ -24,7 +34,18 @@ const fn module(
     path: &'static str,
     sha256: &'static str,
 ) -> Published {
-    Published { name, package, version, path, sha256 }
+    Published { name, registry: Registry::Npm, package, version, path, sha256 }
+}
+
+/// Of a wheel on PyPI.
+const fn wheel(
+    name: &'static str,
+    package: &'static str,
+    version: &'static str,
+    path: &'static str,
+    sha256: &'static str,
+) -> Published {
+    Published { name, registry: Registry::PyPi, package, version, path, sha256 }
 }
 
 /// By emscripten where nothing else is said.
@@ -100,6 +121,43 @@ pub const PUBLISHED: &[Published] = &[
         "2.2.4",
         "lib/secp256k1.wasm",
         "5cbbcb8adc7acc3b78a3fd31c76d573302705ff5fd714d03f5a2602591197cb5",
+    ),
+    wheel(
+        "confidence",
+        "confidence-openfeature-provider",
+        "0.15.3",
+        "confidence/wasm/confidence_resolver.wasm",
+        "3b8b287a83d77751dc104ae5243b843cda1d4689af60f0ac01ba9d00ef2e971a",
+    ),
+    // TinyGo.
+    module(
+        "gofmt",
+        "@wasm-fmt/gofmt",
+        "0.7.3",
+        "gofmt.wasm",
+        "24da2e1b76c0ed5e4e3652aab25525ddce2fad95853a519b1e7750df45911c86",
+    ),
+    module(
+        "shfmt",
+        "@wasm-fmt/shfmt",
+        "0.2.7",
+        "shfmt.wasm",
+        "c1e177e0db23a02d3dd16a26af239ffce15745f972ef9f4e5584762697ebcb0b",
+    ),
+    wheel(
+        "licence-plates",
+        "eu-licence-validator",
+        "0.1.27",
+        "eu_licence_validator/wasm/core.wasm",
+        "4ebd1c6474e772ec912ef1f4afe090bd6a1ded7372f431c45c5621399fe08278",
+    ),
+    // C++ by wasi-sdk.
+    wheel(
+        "stringify",
+        "itkwasm-compress-stringify-wasi",
+        "3.5.0",
+        "itkwasm_compress_stringify_wasi/wasm_modules/parse-string-decompress.wasi.wasm",
+        "e16fdb82565ca6bfc4af56128975c077627872a22152f5a223a622d5cb316139",
     ),
     // C and C++.
     module(
@@ -243,23 +301,16 @@ impl Published {
         // Two modules may be in one package.
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _lock = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-        let folder = cache.join("sources/npm");
+        let folder = cache.join("sources/published");
         let file = folder.join(format!("{}.wasm", self.name));
         if file.is_file() && sha256(&file)? == self.sha256 {
             return Ok(file);
         }
-        let package = format!("{}@{}", self.package, self.version);
         let unpacked = tempfile::tempdir().map_err(|e| format!("cannot make a temporary folder: {e}"))?;
-        let mut pack = Command::new("npm");
-        let packed = shell::output(pack.args(["pack", "--silent", &package]).current_dir(unpacked.path()))?;
-        let archive = String::from_utf8_lossy(&packed.stdout).trim().to_string();
-        let mut tar = Command::new("tar");
-        tar.arg("-xf").arg(archive.lines().last().unwrap_or_default()).arg(format!("package/{}", self.path));
-        shell::output(tar.current_dir(unpacked.path()))?;
-        let new = unpacked.path().join("package").join(self.path);
+        let new = self.unpack(unpacked.path())?;
         let found = sha256(&new)?;
         if found != self.sha256 {
-            return Err(format!("{} of {package} has the hash {found}, not {}", self.path, self.sha256));
+            return Err(format!("{} of {} has the hash {found}, not {}", self.path, self.package, self.sha256));
         }
         let fail = |e: std::io::Error| format!("cannot write {}: {e}", file.display());
         std::fs::create_dir_all(&folder).map_err(fail)?;
@@ -267,5 +318,34 @@ impl Published {
         let beside = folder.join(format!("{}-{}", self.name, std::process::id()));
         std::fs::copy(&new, &beside).and_then(|_| std::fs::rename(&beside, &file)).map_err(fail)?;
         Ok(file)
+    }
+
+    /// Fetches the package, and takes the module out of it.
+    fn unpack(&self, folder: &Path) -> Result<PathBuf> {
+        let Published { package, version, path, .. } = self;
+        match self.registry {
+            Registry::Npm => {
+                let mut pack = Command::new("npm");
+                let packed = pack.args(["pack", "--silent", &format!("{package}@{version}")]).current_dir(folder);
+                let packed = String::from_utf8_lossy(&shell::output(packed)?.stdout).trim().to_string();
+                let inside = format!("package/{path}");
+                let mut tar = Command::new("tar");
+                tar.arg("-xf").arg(packed.lines().last().unwrap_or_default()).arg(&inside);
+                shell::output(tar.current_dir(folder))?;
+                Ok(folder.join(inside))
+            }
+            Registry::PyPi => {
+                let mut pip = Command::new("python3");
+                pip.args(["-m", "pip", "download", "--quiet", "--no-deps", "--disable-pip-version-check"]);
+                pip.args(["--only-binary=:all:", "--dest"]).arg(folder).arg(format!("{package}=={version}"));
+                shell::output(&mut pip)?;
+                let entries = std::fs::read_dir(folder).map_err(|e| format!("cannot read what pip fetched: {e}"))?;
+                let mut files = entries.filter_map(|entry| Some(entry.ok()?.path()));
+                let wheel = files.next().ok_or_else(|| format!("pip fetched no {package}"))?;
+                let mut unzip = Command::new("python3");
+                shell::output(unzip.args(["-m", "zipfile", "-e"]).arg(wheel).arg(folder))?;
+                Ok(folder.join(path))
+            }
+        }
     }
 }

@@ -12,6 +12,7 @@ const NEEDED: &[Program] = &[
     Program { name: "g++", package: "g++" },
     Program { name: "node", package: "nodejs" },
     Program { name: "npm", package: "npm" },
+    Program { name: "pip3", package: "python3-pip" },
     Program { name: "ccache", package: "ccache" },
     // The build systems of projects that tests build.
     Program { name: "make", package: "make" },
@@ -93,7 +94,6 @@ pub fn zig(machine: &Machine) -> Result<()> {
     if folder.join("ziglang/zig").is_file() {
         return Ok(());
     }
-    packages(&[Program { name: "pip3", package: "python3-pip" }])?;
     shell::run(
         Command::new("python3")
             .args(["-m", "pip", "install", "--quiet", "--target"])

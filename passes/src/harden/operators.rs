@@ -5,27 +5,6 @@ use super::range::{Arithmetic, Range};
 use super::state::Shape;
 use wasmparser::Operator;
 
-/// How many operands an operator takes and gives; `None` if that depends on more than its name.
-pub(super) fn arity(operator: &Operator<'_>) -> Option<(u32, u32)> {
-    macro_rules! count {
-        (arity custom) => {
-            None
-        };
-        (arity $pops:literal -> $pushes:literal) => {
-            Some(($pops, $pushes))
-        };
-    }
-    macro_rules! arities {
-        ($(@$proposal:ident $name:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
-            match operator {
-                $(Operator::$name { .. } => count!($($ann)*),)*
-                _ => None,
-            }
-        };
-    }
-    wasmparser::for_each_operator!(arities)
-}
-
 /// What an operator with a fixed number of operands does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Meaning {

@@ -2,10 +2,10 @@
 
 use super::build::{Builder, List, Port, of_operator};
 use super::graph::{Kind, NONE, Node, Reason, Site, Type};
-use super::operators::{Gives, Meaning, arity, meaning};
+use super::operators::{Gives, Meaning, meaning};
 use super::state::{Shape, State};
 use super::walk::{Condition, Operand, Walk};
-use crate::{Error, FuncId, Item, TypeId};
+use crate::{Error, FuncId, Item, TypeId, op};
 use wasmparser::{CompositeInnerType, FuncType, Operator, StorageType};
 
 impl<'m> Walk<'_, 'm, '_> {
@@ -109,7 +109,7 @@ impl<'m> Walk<'_, 'm, '_> {
 
     /// Operators that take and give what their name says.
     pub(super) fn plain(&mut self, operator: &Operator<'_>) -> Result<(), Error> {
-        let Some((pops, pushes)) = arity(operator) else {
+        let Some((pops, pushes)) = op::arity(operator) else {
             let name = super::refuse::name(operator);
             return Err(Error::internal(format!("hardening met the operation `{name}`, which it should have refused")));
         };

@@ -1,8 +1,10 @@
 //! What operators do: one table for every pass that asks.
 
+mod access;
 mod naming;
 mod table;
 
+pub(crate) use access::{offset, with_offset};
 pub(crate) use naming::Naming;
 
 use crate::module::Collect;
@@ -134,6 +136,27 @@ impl Info {
 /// What an operator does.
 pub fn info(operator: &Operator<'_>) -> Info {
     table::look_up(operator)
+}
+
+/// How many operands an operator takes and gives; `None` if that depends on more than its name.
+pub(crate) fn arity(operator: &Operator<'_>) -> Option<(u32, u32)> {
+    macro_rules! count {
+        (arity custom) => {
+            None
+        };
+        (arity $pops:literal -> $pushes:literal) => {
+            Some(($pops, $pushes))
+        };
+    }
+    macro_rules! arities {
+        ($(@$proposal:ident $name:ident $({ $($arg:ident: $ty:ty),* })? => $visit:ident ($($ann:tt)*))*) => {
+            match operator {
+                $(Operator::$name { .. } => count!($($ann)*),)*
+                _ => None,
+            }
+        };
+    }
+    wasmparser::for_each_operator!(arities)
 }
 
 /// How many blocks are open behind an operator, `depth` being how many are open before it. The

@@ -1,7 +1,7 @@
 //! Pool addresses: constant addresses of loads and stores become a near immutable global and an offset.
 //!
-//! **What.** `i32.const` of an address takes up to six bytes, `global.get` of an early global two, and an offset up to 127
-//! no more than the offset 0 that is there anyway. So a global for each neighbourhood that is used often makes loads and
+//! **What.** `i32.const` of an address takes up to six bytes, `global.get` of an early global and `i32.const 0` two, and an
+//! offset up to 127 no more than the offset 0 that is there anyway. So a global for each neighbourhood that is used often makes loads and
 //! stores at constant addresses two to four bytes shorter, and up to one byte more for offsets up to 16383.
 //! The globals are chosen greedily, those first that save most, at most 48 of them.
 //!
@@ -16,6 +16,7 @@
 //!   (func (export "f") (result i32)
 //!     (i32.store (i32.const 1048580) (i32.load (i32.const 1048576)))
 //!     (i32.store (i32.const 1048588) (i32.load offset=8 (i32.const 1048576)))
+//!     (i32.store (i32.const 12000) (i32.load offset=16 (i32.const 1048576)))
 //!     (i32.load (i32.const 1048576))))
 //! ```
 //! this:
@@ -35,6 +36,10 @@
 //!     global.get 0
 //!     i32.load offset=8
 //!     i32.store offset=12
+//!     i32.const 0
+//!     global.get 0
+//!     i32.load offset=16
+//!     i32.store offset=12000
 //!     global.get 0
 //!     i32.load
 //!   )
@@ -47,13 +52,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::outline::shape::{Given, shape};
-use crate::{ConstExpr, Error, FuncId, GlobalId, Module};
-use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{Instruction, MemArg};
+use crate::{ConstExpr, Error, FuncId, Module, op};
+use wasm_encoder::Instruction;
 use wasmparser::{GlobalType, Operator, ValType};
 
-/// `global.get` of one of the first 128 globals.
+/// `global.get` of one of the first 128 globals, and [`ZERO`].
 const READ: usize = 2;
+/// The base that needs no global: an offset takes a byte less than a constant for one address in two, as of the 64th.
+const ZERO: Instruction<'static> = Instruction::I32Const(0);
 /// A global beside the constant that is its value: type, mutability and end.
 const DEFINITION: usize = 3;
 /// The section of globals where there was none: its number, its size and how many there are.
@@ -90,25 +96,25 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
     let bases = choose(module.globals.iter().count(), found.iter().flat_map(|(_, accesses)| accesses));
     let ty = GlobalType { content_type: ValType::I32, mutable: false, shared: false };
     let init = |base: u32| ConstExpr::new(&[Instruction::I32Const(base as i32)]);
-    let bases: BTreeMap<u32, GlobalId> =
-        bases.into_iter().map(|base| (base, module.add_global(ty, init(base)))).collect();
+    let globals = bases.into_iter().map(|base| (base, Instruction::GlobalGet(module.add_global(ty, init(base)).0)));
+    let bases: BTreeMap<u32, Instruction<'_>> = [(0, ZERO)].into_iter().chain(globals).collect();
     for (id, accesses) in found {
         let (mut reads, mut offsets) = (HashMap::new(), HashMap::new());
         for access in accesses {
-            let Some((&base, &global)) = bases.range(..=access.target).next_back() else { continue };
+            let Some((&base, read)) = bases.range(..=access.target).next_back() else { continue };
             let offset = access.target - base;
             if READ + unsigned(offset.into()) < access.size() {
-                reads.insert(access.constant, global);
+                reads.insert(access.constant, read);
                 offsets.insert(access.operator, offset);
             }
         }
         let changed = module.edit(id, |operator, edit| {
-            if let Some(global) = reads.get(&edit.position) {
+            if let Some(read) = reads.get(&edit.position) {
                 edit.remove();
-                edit.before(&Instruction::GlobalGet(global.0));
+                edit.before(read);
             } else if let Some(&offset) = offsets.get(&edit.position) {
                 edit.remove();
-                edit.before(&At(offset).instruction(operator.clone()).map_err(unreadable)?);
+                edit.before(&op::with_offset(operator, offset.into())?);
             }
             Ok(())
         })?;
@@ -148,7 +154,7 @@ fn accesses(module: &Module<'_>, id: FuncId) -> Result<Vec<Access>, Error> {
                         stack.push(None);
                     }
                     if let Some((constant, address)) = first
-                        && let Some(offset) = offset(&operator)?
+                        && let Some(offset) = op::offset(&operator)?
                         && let Ok(target) = u32::try_from(u64::from(address) + offset)
                     {
                         found.push(Access { constant, operator: number, address, target });
@@ -170,8 +176,10 @@ fn choose<'c>(globals: usize, accesses: impl Iterator<Item = &'c Access>) -> Vec
         candidates.extend([access.target, access.address]);
     }
     // What is accessed, how many bytes that takes as it is, and how often.
-    let mut uses: Vec<(u32, usize, usize)> =
-        counts.into_iter().map(|((target, size), count)| (target, size, count)).collect();
+    let mut uses: Vec<(u32, usize, usize)> = counts
+        .into_iter()
+        .map(|((target, size), count)| (target, size.min(READ + unsigned(target.into())), count))
+        .collect();
     let mut bases = Vec::new();
     let mut total = 0;
     while globals + bases.len() < 128 && bases.len() < MOST {
@@ -216,40 +224,6 @@ fn best(uses: &[(u32, usize, usize)], candidates: &BTreeSet<u32>) -> Option<(usi
         }
     }
     most
-}
-
-/// The offset of a load or a store.
-fn offset(operator: &Operator<'_>) -> Result<Option<u64>, Error> {
-    let mut offset = Offset(None);
-    offset.instruction(operator.clone()).map_err(unreadable)?;
-    Ok(offset.0)
-}
-
-/// Finds an operator's offset.
-struct Offset(Option<u64>);
-
-impl Reencode for Offset {
-    type Error = std::convert::Infallible;
-
-    fn mem_arg(&mut self, arg: wasmparser::MemArg) -> Result<MemArg, reencode::Error> {
-        self.0 = Some(arg.offset);
-        reencode::utils::mem_arg(self, arg)
-    }
-}
-
-/// Gives an operator this offset.
-struct At(u32);
-
-impl Reencode for At {
-    type Error = std::convert::Infallible;
-
-    fn mem_arg(&mut self, arg: wasmparser::MemArg) -> Result<MemArg, reencode::Error> {
-        reencode::utils::mem_arg(self, wasmparser::MemArg { offset: self.0.into(), ..arg })
-    }
-}
-
-fn unreadable(error: reencode::Error) -> Error {
-    Error::internal(format!("cannot read an operator: {error}"))
 }
 
 /// The bytes of `i32.const`.

@@ -4,6 +4,7 @@ mod addresses;
 mod harden;
 mod locals;
 mod lower;
+mod offsets;
 pub(crate) mod outline;
 mod pack_data;
 mod pool;
@@ -67,6 +68,12 @@ pub(crate) const ALL: &[Pass] = &[
         summary: "the same, by the size that they have once the module is compressed",
         run: pack_data::compressed,
         debug_info: DebugInfo::Keeps,
+    },
+    Pass {
+        name: "fold-offsets",
+        summary: "let accesses add constants to their addresses, where the sum cannot wrap around",
+        run: offsets::run,
+        debug_info: DebugInfo::Invalidates,
     },
     Pass {
         name: "pool-addresses",

@@ -1,0 +1,30 @@
+;;! passes: fold-offsets
+;;! fires: yes
+;;! call: f(258)
+;;! call: f(-1)
+;;! call: long(-1)
+;;! call: store(700)
+(module
+  (memory (export "m") 1)
+  (data (i32.const 0) "abcdefghijklmnopqrstuvwxyz")
+  (data (i32.const 2048) "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+  ;; Masked, shifted, compared, loaded, counted, chosen, multiplied, divided: bounds that hold whatever the parameter is.
+  (func (export "f") (param i32) (result i32)
+    (local.get 0)
+    (i32.add (i32.load (i32.add (i32.and (local.get 0) (i32.const 15)) (i32.const 2048))))
+    (i32.add (i32.load (i32.add (i32.const 2048) (i32.shr_u (local.get 0) (i32.const 28)))))
+    (i32.add (i32.load (i32.add (i32.lt_s (local.get 0) (i32.const 5)) (i32.const 2048))))
+    (i32.add (i32.load (i32.add (i32.load8_u (i32.const 3)) (i32.const 2000))))
+    (i32.add (i32.load (i32.add (i32.clz (local.get 0)) (i32.const 2048))))
+    (i32.add (i32.load (i32.add (select (i32.const 4) (i32.const 7) (local.get 0)) (i32.const 2048))))
+    (i32.add (i32.load (i32.add (i32.mul (i32.rem_u (local.get 0) (i32.const 5)) (i32.const 4)) (i32.const 2048))))
+    (i32.add (i32.load (i32.or (i32.shl (i32.and (local.get 0) (i32.const 3)) (i32.const 3)) (i32.const 2048))))
+    (i32.add (i32.load offset=4 (i32.add (i32.load16_u (i32.const 60000)) (i32.const 2048)))))
+  (func (export "long") (param i64) (result i32)
+    (i32.load (i32.add (i32.wrap_i64 (i64.and (local.get 0) (i64.const 7))) (i32.const 2048))))
+  ;; Between the address and the store stands what is stored, a call and float arithmetic among it.
+  (func (export "store") (param i32) (result i32)
+    (f64.store (i32.add (i32.and (local.get 0) (i32.const 1016)) (i32.const 4096))
+      (f64.add (f64.convert_i32_s (call $same (local.get 0))) (f64.const 0.5)))
+    (i32.load (i32.const 4796)))
+  (func $same (param i32) (result i32) (local.get 0)))
