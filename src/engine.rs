@@ -94,6 +94,8 @@ pub fn engine(profile: Profile) -> Result<Engine> {
             config.relaxed_simd_deterministic(true);
             config.epoch_interruption(true);
             config.consume_fuel(counting);
+            // Backtraces name functions. Offsets would be those of the copy that runs, and not of the user's module.
+            config.generate_address_map(false);
             config.max_wasm_stack(stack);
             config.async_stack_size(stack + (1 << 20));
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use arbitrary::Unstructured;
-use wasm_encoder::{Instruction, MemArg};
+use wasm_encoder::{BlockType, Instruction, MemArg};
 use wasm_smith::{Config, Module as Smith};
 use wasmparser::{Operator, Parser, Payload};
 use wbuild::binaryen::{Accept, LEVELS, Outcome, Request, optimize_all};
@@ -21,12 +21,13 @@ const BATCH: u64 = 50;
 /// How many rounds of loops and calls a module has before it traps.
 const STEPS: u32 = 300;
 /// The passes that keep the interface, so that before and after can be compared.
-const PASSES: [&str; 16] = [
+const PASSES: [&str; 17] = [
     "lower-to-mvp",
     "remove-unused-module-elements",
     "trim-data",
     "pack-data",
     "pack-data-for-compression",
+    "fold-offsets",
     "pool-addresses",
     "outline",
     "pool-constants",
@@ -41,7 +42,7 @@ const PASSES: [&str; 16] = [
 ];
 
 /// Those that find little to do in random code; they must change one module in a hundred.
-const RARE: [&str; 3] = ["outline", "pool-addresses", "reorder-functions"];
+const RARE: [&str; 4] = ["fold-offsets", "outline", "pool-addresses", "reorder-functions"];
 
 #[test]
 fn random_modules_behave_the_same_after_random_passes() {
@@ -150,12 +151,14 @@ fn plan(seed: u64) -> Result<Plan, Case> {
     let before = if numbers.next().is_multiple_of(2) { changed(&before, hide_tables) } else { before };
     let before = if numbers.next().is_multiple_of(4) { changed(&before, address) } else { before };
     let before = if numbers.next().is_multiple_of(8) { changed(&before, crowd) } else { before };
+    let before =
+        if numbers.next().is_multiple_of(2) { changed(&before, |module| sums(module, &mut numbers)) } else { before };
     let level = plain.then(|| LEVELS[(numbers.next() % LEVELS.len() as u64) as usize]);
     let (after, rare) = passes(&before, &mut numbers);
     Ok(Plan { before, after, level, rare, seed })
 }
 
-fn changed(bytes: &[u8], change: fn(&mut wbuild_passes::Module<'_>)) -> Vec<u8> {
+fn changed(bytes: &[u8], change: impl FnOnce(&mut wbuild_passes::Module<'_>)) -> Vec<u8> {
     let Ok(mut module) = wbuild_passes::Module::parse(bytes) else { return bytes.to_vec() };
     change(&mut module);
     module.encode().unwrap_or_else(|_| bytes.to_vec())
@@ -185,13 +188,70 @@ fn hide_tables(module: &mut wbuild_passes::Module<'_>) {
     });
 }
 
-/// Loads and stores at addresses near each other, in a function of their own.
-fn address(module: &mut wbuild_passes::Module<'_>) {
-    let mut memories = module.memories.iter();
-    if !memories.next().is_some_and(|(_, memory)| !memory.ty.memory64 && memory.ty.page_size_log2.is_none()) {
+/// Whether the first memory has addresses of 32 bits and pages of 64 KiB.
+fn begins_with_usual_memory(module: &wbuild_passes::Module<'_>) -> bool {
+    let first = module.memories.iter().next();
+    first.is_some_and(|(_, memory)| !memory.ty.memory64 && memory.ty.page_size_log2.is_none())
+}
+
+/// Functions that load and store at sums of random values and constants. Some of the sums may wrap around, others not;
+/// most locals are assigned on one of two ways, and read behind both.
+fn sums(module: &mut wbuild_passes::Module<'_>, numbers: &mut Random) {
+    if !begins_with_usual_memory(module) {
         return;
     }
-    drop(memories);
+    const CONSTANTS: [i32; 16] =
+        [0, 1, 3, 7, 8, 15, 255, 1000, 4096, 65_528, 70_000, i32::MAX, i32::MIN, -1, -8, -4096];
+    let number = wasmparser::ValType::I32;
+    let ty = module.types.add_function(&[number, number], &[number]);
+    for n in 0..6 {
+        let mut pick = |below: usize| numbers.next() as usize % below;
+        let mut code = Vec::new();
+        for _ in 0..4 {
+            if pick(3) == 0 {
+                let set = [Instruction::LocalGet(1), Instruction::I32Const(255), Instruction::I32And];
+                code.extend([Instruction::LocalGet(0), Instruction::If(BlockType::Empty)]);
+                code.extend(set.into_iter().chain([Instruction::LocalSet(pick(4) as u32), Instruction::End]));
+            }
+            code.push(match pick(4) {
+                0 => Instruction::I32Const(CONSTANTS[pick(16)]),
+                _ => Instruction::LocalGet(pick(4) as u32),
+            });
+            for _ in 0..pick(4) {
+                let operators = [
+                    Instruction::I32And,
+                    Instruction::I32And,
+                    Instruction::I32Or,
+                    Instruction::I32Xor,
+                    Instruction::I32Add,
+                    Instruction::I32Mul,
+                    Instruction::I32Shl,
+                    Instruction::I32ShrU,
+                    Instruction::I32ShrS,
+                    Instruction::I32LtS,
+                ];
+                code.extend([Instruction::I32Const(CONSTANTS[pick(16)]), operators[pick(10)].clone()]);
+            }
+            let sum = if pick(4) == 0 { Instruction::I32Or } else { Instruction::I32Add };
+            code.extend([Instruction::I32Const(CONSTANTS[pick(16)]), sum]);
+            let at = MemArg { offset: [0, 0, 1, 8, 70_000, u32::MAX.into()][pick(6)], align: 0, memory_index: 0 };
+            match pick(3) {
+                0 => code.extend([Instruction::LocalGet(2), Instruction::I32Store16(at)]),
+                1 => code.extend([Instruction::I32Load8U(at), Instruction::LocalSet(pick(4) as u32)]),
+                _ => code.extend([Instruction::I32Load16S(at), Instruction::LocalSet(pick(4) as u32)]),
+            }
+        }
+        code.extend([Instruction::LocalGet(2), Instruction::LocalGet(3), Instruction::I32Xor, Instruction::End]);
+        let item = Item::Func(module.add_function(ty, &[wasm_encoder::ValType::I32; 2], &code));
+        module.exports.push(wbuild_passes::Export { name: format!("sums {n}").into(), item, exact: false });
+    }
+}
+
+/// Loads and stores at addresses near each other, in a function of their own.
+fn address(module: &mut wbuild_passes::Module<'_>) {
+    if !begins_with_usual_memory(module) {
+        return;
+    }
     let at = |n: u64| MemArg { offset: n % 3 * 4, align: 0, memory_index: 0 };
     let mut code = Vec::new();
     for n in 0..16u64 {

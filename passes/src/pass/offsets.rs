@@ -47,6 +47,9 @@ const MOST: u64 = u32::MAX as u64;
 /// Of a value of which nothing is known.
 const UNKNOWN: u64 = u64::MAX;
 
+/// The most operands that are known; what lies deeper is forgotten.
+const DEEPEST: usize = 1 << 12;
+
 /// A constant that an access can take over.
 struct Fold {
     /// The numbers of the constant, the addition and the access among the operators of the function.
@@ -58,12 +61,20 @@ struct Fold {
 }
 
 pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
+    if module.memories.is_empty() {
+        return Ok(());
+    }
     let bodies: Vec<(FuncId, &Body<'_>)> = module.bodies().collect();
     let code = bodies.iter().map(|(_, body)| body.bytes().len()).sum();
-    let changed = parallel::map(bodies, code, |(id, body)| -> Result<_, Error> {
+    let changed = parallel::map_with(bodies, code, Locals::default, |locals, (id, body)| -> Result<_, Error> {
         let params = module.function_type(id).map_or(0, |ty| ty.params().len());
-        let first = Walk::over(module, body, vec![UNKNOWN; params], false).map_err(|error| error.in_function(id.0))?;
-        let folds = Walk::over(module, body, first.most, true).map_err(|error| error.in_function(id.0))?.folds;
+        locals.forget();
+        let mut folds = Vec::new();
+        for complete in [false, true] {
+            folds = Walk { module, params, locals, complete, stack: Vec::new(), folds: Vec::new() }
+                .over(body)
+                .map_err(|error| error.in_function(id.0))?;
+        }
         Ok(match folds.is_empty() {
             true => None,
             false => folded(module, id, &folds)?.map(|body| (id, body)),
@@ -104,49 +115,87 @@ impl Operand {
     }
 }
 
+/// What is known of locals, each with the time at which it was learned, so that forgetting costs nothing.
+#[derive(Default)]
+struct Locals {
+    /// What each holds at the place of the walk, if that was learned in this era, which ends where control meets.
+    here: Vec<(u32, u64)>,
+    era: u32,
+    /// What no assignment of this function exceeds.
+    anywhere: Vec<(u32, u64)>,
+    function: u32,
+}
+
+impl Locals {
+    /// Begins another function.
+    fn forget(&mut self) {
+        self.function += 1;
+    }
+
+    fn assign(&mut self, local: usize, most: u64) {
+        if self.here.len() <= local {
+            self.here.resize(local + 1, (0, 0));
+            self.anywhere.resize(local + 1, (0, 0));
+        }
+        self.here[local] = (self.era, most);
+        // It begins as zero.
+        let before = self.anywhere(local);
+        self.anywhere[local] = (self.function, before.max(most));
+    }
+
+    fn here(&self, local: usize) -> Option<u64> {
+        self.here.get(local).filter(|(era, _)| *era == self.era).map(|&(_, most)| most)
+    }
+
+    fn anywhere(&self, local: usize) -> u64 {
+        self.anywhere.get(local).filter(|(function, _)| *function == self.function).map_or(0, |&(_, most)| most)
+    }
+}
+
 /// One reading of a function.
 struct Walk<'w> {
     module: &'w Module<'w>,
-    /// The end of the stack, as far back as it is known.
+    params: usize,
+    locals: &'w mut Locals,
+    /// Whether all assignments were seen in an earlier reading.
+    complete: bool,
+    /// The end of the stack, as far down as it is known.
     stack: Vec<Operand>,
-    /// What no assignment to a local exceeds.
-    most: Vec<u64>,
-    /// What the locals hold at the place of the walk, if that was seen in this era, which ends where control meets.
-    here: Vec<(u32, u64)>,
-    era: u32,
     folds: Vec<Fold>,
 }
 
-impl<'w> Walk<'w> {
-    /// Reads a function. `most` are bounds of all that is assigned to its locals; if they are `complete`, they hold for
-    /// all of them, and if not, for parameters only, and those of the others are found.
-    fn over(module: &'w Module<'w>, body: &Body<'_>, most: Vec<u64>, complete: bool) -> Result<Walk<'w>, Error> {
-        let mut walk = Walk { module, stack: Vec::new(), most, here: Vec::new(), era: 1, folds: Vec::new() };
+impl Walk<'_> {
+    fn over(mut self, body: &Body<'_>) -> Result<Vec<Fold>, Error> {
+        self.locals.era += 1;
         let mut operators = body.reader().get_operators_reader()?;
         let mut number = 0;
         while !operators.eof() {
-            walk.step(number, &operators.read()?, complete)?;
+            self.step(number, &operators.read()?)?;
+            if self.stack.len() > DEEPEST {
+                self.stack.drain(..DEEPEST / 2);
+            }
             number += 1;
         }
-        Ok(walk)
+        Ok(self.folds)
     }
 
-    fn step(&mut self, number: usize, operator: &Operator<'_>, complete: bool) -> Result<(), Error> {
+    fn step(&mut self, number: usize, operator: &Operator<'_>) -> Result<(), Error> {
         match *operator {
             Operator::LocalGet { local_index } => {
                 let local = local_index as usize;
-                let here = self.here.get(local).filter(|(era, _)| *era == self.era).map(|&(_, most)| most);
-                // What was never assigned is zero.
-                let anywhere = if complete { self.most.get(local).copied().unwrap_or(0) } else { UNKNOWN };
-                self.stack.push(Operand::of(here.unwrap_or(anywhere)));
+                let anywhere = match self.complete && local >= self.params {
+                    true => self.locals.anywhere(local),
+                    false => UNKNOWN,
+                };
+                self.stack.push(Operand::of(self.locals.here(local).unwrap_or(anywhere)));
             }
             Operator::LocalSet { local_index } => {
                 let most = self.pop().most;
-                self.assign(local_index as usize, most);
+                self.locals.assign(local_index as usize, most);
             }
             Operator::LocalTee { local_index } => {
                 let most = self.pop().most;
-                self.assign(local_index as usize, most);
+                self.locals.assign(local_index as usize, most);
                 self.stack.push(Operand::of(most));
             }
             Operator::Call { function_index } => {
@@ -170,7 +219,7 @@ impl<'w> Walk<'w> {
                             | Operator::CatchAll
                             | Operator::Delegate { .. }
                     );
-                    self.era += u32::from(meets);
+                    self.locals.era += u32::from(meets);
                 }
             },
         }
@@ -179,17 +228,6 @@ impl<'w> Walk<'w> {
 
     fn pop(&mut self) -> Operand {
         self.stack.pop().unwrap_or(Operand::of(UNKNOWN))
-    }
-
-    fn assign(&mut self, local: usize, most: u64) {
-        if self.here.len() <= local {
-            self.here.resize(local + 1, (0, 0));
-        }
-        self.here[local] = (self.era, most);
-        if self.most.len() <= local {
-            self.most.resize(local + 1, 0);
-        }
-        self.most[local] = self.most[local].max(most);
     }
 
     fn call(&mut self, ty: Option<&wasmparser::FuncType>, more: usize) {
