@@ -1,8 +1,9 @@
 //! Pool addresses: constant addresses of loads and stores become a near immutable global and an offset.
 //!
-//! **What.** `i32.const` of an address takes up to six bytes, `global.get` of an early global and `i32.const 0` two, and an
-//! offset up to 127 no more than the offset 0 that is there anyway. So a global for each neighbourhood that is used often makes loads and
-//! stores at constant addresses two to four bytes shorter, and up to one byte more for offsets up to 16383.
+//! **What.** `i32.const` of an address takes up to six bytes, `global.get` of an early global and `i32.const 0` two, and
+//! an offset up to 127 no more than the offset 0 that is there anyway. So a global for each neighbourhood that is used
+//! often makes loads and stores at constant addresses two to four bytes shorter, and up to one byte more for offsets up
+//! to 16383. Where there is none, the address as an offset takes a byte less than as a constant for one address in two.
 //! The globals are chosen greedily, those first that save most, at most 48 of them.
 //!
 //! **Why it is sound.** An immutable global with a constant for its value has that value whenever it is read. An access
@@ -58,7 +59,7 @@ use wasmparser::{GlobalType, Operator, ValType};
 
 /// `global.get` of one of the first 128 globals, and [`ZERO`].
 const READ: usize = 2;
-/// The base that needs no global: an offset takes a byte less than a constant for one address in two, as of the 64th.
+/// The base that needs no global.
 const ZERO: Instruction<'static> = Instruction::I32Const(0);
 /// A global beside the constant that is its value: type, mutability and end.
 const DEFINITION: usize = 3;
