@@ -47,6 +47,8 @@ const MOST: u64 = u32::MAX as u64;
 /// Of a value of which nothing is known.
 const UNKNOWN: u64 = u64::MAX;
 
+/// The most locals that a function has.
+const MOST_LOCALS: usize = 50_000;
 /// The most operands that are known; what lies deeper is forgotten.
 const DEEPEST: usize = 1 << 12;
 
@@ -133,6 +135,10 @@ impl Locals {
     }
 
     fn assign(&mut self, local: usize, most: u64) {
+        // Of a module that is not valid.
+        if local >= MOST_LOCALS {
+            return;
+        }
         if self.here.len() <= local {
             self.here.resize(local + 1, (0, 0));
             self.anywhere.resize(local + 1, (0, 0));
@@ -247,7 +253,7 @@ impl Walk<'_> {
         let [a, b, _] = operands;
         if let Some((constant, sum, value)) = a.sum
             && let Some(offset) = op::offset(operator)?
-            && let offset @ ..=MOST = offset + value
+            && let offset @ ..=MOST = offset.saturating_add(value)
         {
             self.folds.push(Fold { constant, sum, access: number, offset });
         }
