@@ -37,17 +37,6 @@ const fn module(
     Published { name, registry: Registry::Npm, package, version, path, sha256 }
 }
 
-/// Of a wheel on PyPI.
-const fn wheel(
-    name: &'static str,
-    package: &'static str,
-    version: &'static str,
-    path: &'static str,
-    sha256: &'static str,
-) -> Published {
-    Published { name, registry: Registry::PyPi, package, version, path, sha256 }
-}
-
 /// By emscripten where nothing else is said.
 pub const PUBLISHED: &[Published] = &[
     // AssemblyScript, with SIMD.
@@ -122,13 +111,14 @@ pub const PUBLISHED: &[Published] = &[
         "lib/secp256k1.wasm",
         "5cbbcb8adc7acc3b78a3fd31c76d573302705ff5fd714d03f5a2602591197cb5",
     ),
-    wheel(
+    module(
         "confidence",
         "confidence-openfeature-provider",
         "0.15.3",
         "confidence/wasm/confidence_resolver.wasm",
         "3b8b287a83d77751dc104ae5243b843cda1d4689af60f0ac01ba9d00ef2e971a",
-    ),
+    )
+    .on_pypi(),
     // TinyGo.
     module(
         "gofmt",
@@ -144,21 +134,23 @@ pub const PUBLISHED: &[Published] = &[
         "shfmt.wasm",
         "c1e177e0db23a02d3dd16a26af239ffce15745f972ef9f4e5584762697ebcb0b",
     ),
-    wheel(
+    module(
         "licence-plates",
         "eu-licence-validator",
         "0.1.27",
         "eu_licence_validator/wasm/core.wasm",
         "4ebd1c6474e772ec912ef1f4afe090bd6a1ded7372f431c45c5621399fe08278",
-    ),
+    )
+    .on_pypi(),
     // C++ by wasi-sdk.
-    wheel(
+    module(
         "stringify",
         "itkwasm-compress-stringify-wasi",
         "3.5.0",
         "itkwasm_compress_stringify_wasi/wasm_modules/parse-string-decompress.wasi.wasm",
         "e16fdb82565ca6bfc4af56128975c077627872a22152f5a223a622d5cb316139",
-    ),
+    )
+    .on_pypi(),
     // C and C++.
     module(
         "argon2",
@@ -296,6 +288,11 @@ pub const PUBLISHED: &[Published] = &[
 ];
 
 impl Published {
+    /// The same of a wheel on PyPI.
+    const fn on_pypi(self) -> Published {
+        Published { registry: Registry::PyPi, ..self }
+    }
+
     /// The module's file, fetched once into `cache`.
     pub fn fetch(&self, cache: &Path) -> Result<PathBuf> {
         // Two modules may be in one package.
