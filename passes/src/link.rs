@@ -15,8 +15,10 @@
 //! - A function whose place gets nowhere leaves the table. Who runs and who is called is found together: what only code names
 //!   that never runs is not used.
 //!
-//! C libraries are full of both: lists of open files in programs that open none, descriptors of a thread that nobody asks
-//! for. Binaryen sees constants then, and removes what hangs on them.
+//! Objects move within their segment then, so that those that code names often have short offsets (`order.rs`).
+//!
+//! C libraries are full of things that nobody needs: lists of open files in programs that open none, descriptors of a thread
+//! that nobody asks for. Binaryen sees constants then, and removes what hangs on them.
 //!
 //! **Why it is sound.** An object escapes as soon as its address is anything but the address of a load or store within
 //! it: passed, stored, compared, computed with, exported, written into data that is loaded. Of objects that escape, only
@@ -35,10 +37,12 @@ mod calls;
 mod dead;
 mod knowledge;
 mod live;
+mod order;
 mod strings;
 mod uses;
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use wasm_encoder::{Ieee32, Ieee64, Instruction};
 use wasmparser::Operator;
@@ -46,11 +50,12 @@ use wasmparser::Operator;
 use crate::{Error, FuncId, Module};
 use calls::Simple;
 use knowledge::Knowledge;
+use order::Order;
 pub use strings::strings;
 use uses::{Access, Uses};
 
 /// A module without link information, and what came of that.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
     /// The module.
     pub module: Vec<u8>,
@@ -64,6 +69,8 @@ pub struct Settled {
     pub places: usize,
     /// How many bytes of data became zero.
     pub cleared: usize,
+    /// How many objects of data stand elsewhere.
+    pub moved: usize,
     /// Why the information was not used.
     pub doubt: Option<String>,
 }
@@ -76,21 +83,29 @@ pub fn settle(bytes: &[u8]) -> Result<Settled, Error> {
         Ok(known) => (known, None),
         Err(doubt) => (None, Some(doubt)),
     };
-    let (mut changes, mut places, mut cleared) = (Changes::default(), 0, 0);
-    let module = crate::run::rewrite(bytes, "link-information", |module| {
-        if let Some(known) = known {
-            let live = live::find(module, &known)?;
-            changes.fold(&known, &live.uses);
-            calls::direct(module, &known, &live, &mut changes)?;
-            changes.make(module)?;
-            places = dead::empty_places(module, &known, &live);
-            cleared = dead::clear(module, &known, &live, &changes);
-        }
+    let Some(mut known) = known else {
+        return Ok(Settled { module: without(bytes)?, doubt, ..Settled::default() });
+    };
+    let original = Module::parse(bytes)?;
+    let live = live::find(&original, &known)?;
+    let mut changes = Changes::default();
+    changes.fold(&known, &live.uses);
+    calls::direct(&original, &known, &live, &mut changes)?;
+    let dead = dead::never_loaded(&known, &live, &changes);
+    let order = Order::find(&known, &live.uses, &changes, &dead);
+    order.point(&mut known);
+    let (mut places, mut cleared) = (0, 0);
+    let module = crate::run::rewrite(&order.name(&known, bytes), "link-information", |module| {
+        changes.make(module, &known)?;
+        places = dead::empty_places(module, &known, &live);
+        // Behind the constants that stood there.
+        cleared = dead::clear(&mut known, &dead);
+        order.arrange(module, &known);
         remove(module);
         Ok(())
     })?;
     let Changes { loads, stores, calls, .. } = changes;
-    Ok(Settled { module, loads, stores, calls, places, cleared, doubt })
+    Ok(Settled { module, loads, stores, calls, places, cleared, moved: order.moved(), doubt })
 }
 
 /// Takes the link information out of a module, unused.
@@ -109,8 +124,8 @@ fn remove(module: &mut Module<'_>) {
 /// What becomes of an operator.
 enum Fate {
     Becomes(Vec<Instruction<'static>>),
-    /// A load, which becomes the constant that these bytes are.
-    Constant(Vec<u8>),
+    /// A load, which becomes the constant that stands at these addresses.
+    Constant(Range<u32>),
 }
 
 /// What becomes of code.
@@ -161,23 +176,28 @@ impl Changes {
                 let is_constant = known.objects[*object].constant && !known.objects[*object].known_elsewhere;
                 let may_change =
                     if is_constant { uses.is_stored(*object, range) } else { uses.may_store(*object, range) };
-                let Some(bytes) = known.bytes(range.clone()).filter(|_| !may_change) else { continue };
+                if may_change || known.bytes(range.clone()).is_none() {
+                    continue;
+                }
                 self.loads += 1;
-                Fate::Constant(bytes.to_vec())
+                Fate::Constant(range.clone())
             };
             self.set(access.function, access.address, Fate::Becomes(Vec::new()));
             self.set(access.function, access.operator, fate);
         }
     }
 
-    fn make(&self, module: &mut Module<'_>) -> Result<(), Error> {
+    fn make(&self, module: &mut Module<'_>, known: &Knowledge<'_>) -> Result<(), Error> {
         for (&id, fates) in &self.fates {
             let changed = module.edit(id, |operator, edit| {
                 let Some(fate) = fates.get(&edit.position) else { return Ok(()) };
                 edit.remove();
                 match fate {
                     Fate::Becomes(instructions) => instructions.iter().for_each(|instruction| edit.before(instruction)),
-                    Fate::Constant(bytes) => edit.before(&constant(operator, bytes)?),
+                    Fate::Constant(range) => {
+                        let bytes = known.bytes(range.clone()).ok_or_else(|| Error::internal("a constant is gone"))?;
+                        edit.before(&constant(operator, bytes)?);
+                    }
                 }
                 Ok(())
             })?;

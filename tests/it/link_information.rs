@@ -142,6 +142,7 @@ struct Counts {
     calls: usize,
     places: usize,
     cleared: usize,
+    moved: usize,
 }
 
 fn counts(folder: &Path) -> Counts {
@@ -151,8 +152,8 @@ fn counts(folder: &Path) -> Counts {
     let stage = stages.iter().find(|stage| stage["name"] == "link-information").unwrap();
     let note = stage["note"].as_str().unwrap();
     let numbers: Vec<usize> = note.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
-    let [loads, stores, calls, places, cleared] = numbers[..] else { panic!("{note}") };
-    Counts { loads, stores, calls, places, cleared }
+    let [loads, stores, calls, places, cleared, moved] = numbers[..] else { panic!("{note}") };
+    Counts { loads, stores, calls, places, cleared, moved }
 }
 
 #[test]
@@ -245,6 +246,45 @@ fn what_only_parts_of_objects_name_that_nobody_loads_goes() {
     assert!(!there, "{less:?}");
     assert_eq!(less.places, all.places + 1, "{less:?} and {all:?}");
     assert!(less.cleared >= all.cleared + 12, "{less:?} and {all:?}");
+}
+
+#[test]
+fn what_code_names_often_stands_first_and_everything_is_where_it_is_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    // Things of all segments and alignments, that point to each other, in an order that is bad for `hot` and `warm`.
+    let part = "char filled[2000] = {3}; short odd = 7; _Alignas(16) char wide[5] = \"wide\"; volatile int warm = 11;\n\
+        char cold[3000]; char *in_cold = cold + 2999; _Alignas(16) double much[3]; volatile int hot;\n\
+        volatile int *to_hot = &hot; char **to_pointer = &in_cold; const char *names[] = {\"one\", \"two\", \"one\"};\n\
+        struct list { struct list *next; int n; }; struct list b, a = {&b, 1}; struct list b = {&a, 2};\n\
+        int last[4] = {1, 2, 3, 4}; int *end = last + 4; __attribute__((used)) char seen[3] = \"us\";\n\
+        void heat(int n) { hot = n; hot += 2; hot += hot; hot ^= 5; hot -= 1; warm += hot; warm *= 3; warm ^= 1; }\n\
+        int at(int n) { return cold[n - 100] + filled[n - 1] + last[n - 99]; }\n";
+    let main = "#include <stdint.h>\n#include <stdio.h>\n\
+        extern char filled[2000], wide[5], cold[3000], *in_cold, **to_pointer, seen[3]; extern short odd; extern double much[3];\n\
+        extern volatile int hot, warm, *to_hot; extern const char *names[3]; struct list { struct list *next; int n; };\n\
+        extern struct list a, b; extern int last[4], *end; void heat(int); int at(int);\n\
+        static uintptr_t place(volatile void *p) { volatile uintptr_t place = (uintptr_t)p; return place; }\n\
+        int main(int n, char **v) { heat(n); cold[2999] = 9; much[n] = odd; cold[n] = 4; int sum = 0;\n\
+            for (int *p = last; p < end; p++) sum += *p;\n\
+            printf(\"%d %d %d %d %s %g %d %s%s%s %d %d %d %s\\n\", hot, warm, *to_hot, **to_pointer, wide, much[1],\n\
+                at(n + 100), names[0], names[n], names[n + 1], a.next->n, b.next->next->n, sum, seen);\n\
+            printf(\"%d %d %d %d\\n\", place(&hot) < place(cold), place(&warm) < place(filled),\n\
+                (int)((place(wide) | place(much)) % 16), place(to_hot) == place(&hot)); }\n";
+    std::fs::write(folder.path().join("part.c"), part).unwrap();
+    std::fs::write(folder.path().join("main.c"), main).unwrap();
+    let says = |words: &[&str]| {
+        let fixed = ["part.c", "main.c", "--lto=off", "-o", "out.wasm", "--json", "out.json"];
+        let built = output(folder.path(), &[&fixed, words].concat());
+        assert!(built.status.success(), "{}", text(&built));
+        text(&output(folder.path(), &["run", "out.wasm"]))
+    };
+    let values = "2 38 2 9 wide 7 7 onetwoone 2 2 10 us\n";
+    assert_eq!(says(&["-Oz", "--no-link-information"]), format!("{values}0 0 0 1\n"));
+    assert_eq!(says(&["-Oz"]), format!("{values}1 1 0 1\n"));
+    assert!(counts(folder.path()).moved >= 4, "{:?}", counts(folder.path()));
+    // The host may know them: they stay, and the others go around them.
+    let exports = ["-Wl,--export=hot", "-Wl,--export=cold", "-Wl,--export=filled"];
+    assert_eq!(says(&[&["-Oz"][..], &exports].concat()), format!("{values}0 0 0 1\n"));
 }
 
 #[test]

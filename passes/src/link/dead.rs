@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::knowledge::Knowledge;
 use super::live::Live;
 use super::{Changes, Fate};
-use crate::{DataKind, ElementItems, ElementKind, FuncId, Module};
+use crate::{ElementItems, ElementKind, FuncId, Module};
 
 /// Takes functions out of the table whose places get nowhere. What stands beside such a place stands there too, so that no
 /// other moves. Says how many those are.
@@ -35,29 +35,23 @@ pub(super) fn empty_places(module: &mut Module<'_>, known: &Knowledge<'_>, live:
     known.functions.len() - taken.len()
 }
 
-/// Clears the bytes of objects that nothing loads. Says how many were not zero.
-pub(super) fn clear(module: &mut Module<'_>, known: &Knowledge<'_>, live: &Live, changes: &Changes) -> usize {
+/// Clears the bytes that nothing loads. Says how many were not zero.
+pub(super) fn clear(known: &mut Knowledge<'_>, dead: &[Range<u32>]) -> usize {
     let mut cleared = 0;
-    for range in never_loaded(known, live, changes) {
-        let size = range.len();
-        for id in module.data.ids() {
-            let Some(data) = module.data.get_mut(id) else { continue };
-            let DataKind::Active { offset, .. } = &data.kind else { continue };
-            let start = offset.integer().and_then(|start| u64::from(range.start).checked_sub(start));
-            let Some(start) = start.and_then(|start| usize::try_from(start).ok()) else { continue };
-            let Some(bytes) = data.bytes.get(start..start.saturating_add(size)) else { continue };
-            let count = bytes.iter().filter(|&&byte| byte != 0).count();
-            if count > 0 {
-                cleared += count;
-                data.bytes.to_mut()[start..start + size].fill(0);
-            }
+    for range in dead {
+        let count = known.bytes(range.clone()).map_or(0, |bytes| bytes.iter().filter(|&&byte| byte != 0).count());
+        if count > 0
+            && let Some(bytes) = known.bytes_mut(range.clone())
+        {
+            cleared += count;
+            bytes.fill(0);
         }
     }
     cleared
 }
 
 /// The parts of objects that nothing loads, in order.
-fn never_loaded(known: &Knowledge<'_>, live: &Live, changes: &Changes) -> Vec<Range<u32>> {
+pub(super) fn never_loaded(known: &Knowledge<'_>, live: &Live, changes: &Changes) -> Vec<Range<u32>> {
     let uses = &live.uses;
     let mut found = Vec::new();
     let mut accesses = uses.accesses.iter().peekable();

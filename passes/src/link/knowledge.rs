@@ -1,5 +1,6 @@
 //! Reading what the linker says: symbols, data objects and relocations, each checked against the module.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -28,8 +29,24 @@ pub(super) struct Knowledge<'a> {
     pub pointers: Vec<(u32, usize)>,
     /// Functions by the names that the linker knows in all objects.
     pub named: BTreeMap<&'a str, FuncId>,
-    /// The segments: the address of the first byte, and the bytes.
-    segments: Vec<(u32, &'a [u8])>,
+    pub segments: Vec<Segment<'a>>,
+}
+
+/// What memory holds at first.
+#[derive(Clone)]
+pub(super) struct Segment<'a> {
+    /// Where in the file its bytes are.
+    pub at: usize,
+    /// The address of the first byte.
+    pub start: u32,
+    pub bytes: Cow<'a, [u8]>,
+}
+
+impl Segment<'_> {
+    /// The address behind the last byte.
+    pub fn end(&self) -> u32 {
+        self.start.wrapping_add(self.bytes.len() as u32)
+    }
 }
 
 /// What a symbol stands for.
@@ -52,6 +69,8 @@ pub(super) struct Object {
     pub known_elsewhere: bool,
     /// Whether it was declared to be constant.
     pub constant: bool,
+    /// Whether it must stay where it is, since more than relocated addresses lead to it.
+    pub is_fixed: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,8 +108,7 @@ struct Sections<'a> {
     /// Where the contents of the section of code are, and of that of data, with their numbers in the file.
     code: Option<(u32, Range<usize>)>,
     data: Option<(u32, Range<usize>)>,
-    /// The segments: where in the file their bytes are, the first address, and the bytes.
-    segments: Vec<(usize, u32, &'a [u8])>,
+    segments: Vec<Segment<'a>>,
     names: Vec<&'a str>,
     symbols: Vec<SymbolInfo<'a>>,
     relocations: Vec<RelocSectionReader<'a>>,
@@ -109,7 +127,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Knowledge<'_>>, Doubt> {
         return Ok(None);
     }
     let (symbols, objects) = symbols(&sections)?;
-    let segments = sections.segments.iter().map(|&(_, address, bytes)| (address, bytes)).collect();
     let named = sections.symbols.iter().filter_map(|info| match info {
         SymbolInfo::Func { flags, index, name } if !flags.contains(SymbolFlags::BINDING_LOCAL) => {
             Some(((*name)?, FuncId(*index)))
@@ -125,7 +142,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Knowledge<'_>>, Doubt> {
         code: BTreeMap::new(),
         pointers: Vec::new(),
         named: named.collect(),
-        segments,
+        segments: sections.segments.clone(),
     };
     for reader in &sections.relocations {
         relocations(bytes, &sections, reader, &mut known)?;
@@ -151,9 +168,18 @@ impl Knowledge<'_> {
 
     /// What memory holds at first from an address on, if the module says so.
     pub fn bytes(&self, range: Range<u32>) -> Option<&[u8]> {
-        self.segments.iter().find_map(|(start, bytes)| {
-            let from = range.start.checked_sub(*start)? as usize;
-            bytes.get(from..from + range.len())
+        self.segments.iter().find_map(|segment| {
+            let from = range.start.checked_sub(segment.start)? as usize;
+            segment.bytes.get(from..from + range.len())
+        })
+    }
+
+    /// The same, to change.
+    pub fn bytes_mut(&mut self, range: Range<u32>) -> Option<&mut [u8]> {
+        self.segments.iter_mut().find_map(|segment| {
+            let from = range.start.checked_sub(segment.start)? as usize;
+            segment.bytes.get(from..from + range.len())?;
+            segment.bytes.to_mut().get_mut(from..from + range.len())
         })
     }
 
@@ -166,7 +192,7 @@ impl Knowledge<'_> {
 
     /// The words of four bytes that stand in memory at first, with their addresses.
     pub fn words(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.segments.iter().flat_map(|(start, bytes)| {
+        self.segments.iter().flat_map(|Segment { start, bytes, .. }| {
             // Segments start at addresses that are aligned, or hold no words.
             let skipped = (4 - start % 4) % 4;
             let words = bytes.get(skipped as usize..).unwrap_or_default().chunks_exact(4);
@@ -225,7 +251,12 @@ fn sections(bytes: &[u8]) -> Result<Sections<'_>, Doubt> {
                         return Err("there are segments of data without a place".into());
                     };
                     let address = constant(&offset_expr).ok_or("a segment's place is no constant")?;
-                    found.segments.push((data.range.end - data.data.len(), address, data.data));
+                    let at = data.range.end - data.data.len();
+                    let segment = Segment { at, start: address, bytes: data.data.into() };
+                    if found.segments.last().map_or(0, Segment::end) > address || segment.end() < address {
+                        return Err("segments of data overlap, or are not in order".into());
+                    }
+                    found.segments.push(segment);
                 }
             }
             Payload::CustomSection(section) => match section.as_known() {
@@ -276,7 +307,7 @@ fn symbols(sections: &Sections<'_>) -> Result<(Vec<Symbol>, Vec<Object>), Doubt>
             }
             SymbolInfo::Data { flags, name, symbol: Some(place) } => {
                 let segment = place.index as usize;
-                let &(_, start, bytes) = sections.segments.get(segment).ok_or("a symbol is of no segment")?;
+                let Segment { start, bytes, .. } = sections.segments.get(segment).ok_or("a symbol is of no segment")?;
                 let end = place.offset.checked_add(place.size).filter(|end| *end as usize <= bytes.len());
                 let end = end.ok_or_else(|| format!("{name} does not fit into its segment"))?;
                 let segment = sections.names.get(segment).copied().unwrap_or_default();
@@ -302,8 +333,9 @@ fn symbols(sections: &Sections<'_>) -> Result<(Vec<Symbol>, Vec<Object>), Doubt>
                 last.range.end = last.range.end.max(range.end);
                 last.known_elsewhere |= known_elsewhere;
                 last.constant &= constant;
+                last.is_fixed |= known_elsewhere;
             }
-            None => objects.push(Object { range, known_elsewhere, constant }),
+            None => objects.push(Object { range, known_elsewhere, constant, is_fixed: known_elsewhere }),
         }
     }
     // A symbol without a size may be that of an object whose size nobody wrote down.
@@ -311,6 +343,11 @@ fn symbols(sections: &Sections<'_>) -> Result<(Vec<Symbol>, Vec<Object>), Doubt>
         let at = objects.partition_point(|object| object.range.end <= place);
         if let Some(object) = objects.get_mut(at) {
             object.known_elsewhere = true;
+            object.is_fixed = true;
+        }
+        // Or it marks the end of the one before it.
+        if let Some(object) = at.checked_sub(1).and_then(|before| objects.get_mut(before)) {
+            object.is_fixed = true;
         }
     }
     for (symbol, info) in symbols.iter_mut().zip(&sections.symbols) {
@@ -390,13 +427,17 @@ fn relocations(
             (_, Symbol::Function(index)) => known.function(FuncId(index)),
             _ => None,
         };
+        if let Some(object) = object.and_then(|object| known.objects.get_mut(object)) {
+            // An offset in front of an object, which must not wrap around.
+            let is_before = entry.ty == MemoryAddrLeb && value < object.range.start;
+            object.is_fixed |= is_before || !matches!(entry.ty, MemoryAddrLeb | MemoryAddrSleb | MemoryAddrI32);
+        }
         if is_code {
             known.code.insert(at, Relocation { ty: entry.ty, object });
         } else if let Some(object) = object {
-            let segment =
-                sections.segments.iter().find(|(start, _, bytes)| (*start..start + bytes.len()).contains(&at));
-            let (start, address, _) = segment.ok_or("a relocation is of no segment's bytes")?;
-            known.pointers.push((address + (at - start) as u32, object));
+            let holds = |segment: &&Segment<'_>| (segment.at..segment.at + segment.bytes.len()).contains(&at);
+            let segment = sections.segments.iter().find(holds).ok_or("a relocation is of no segment's bytes")?;
+            known.pointers.push((segment.start + (at - segment.at) as u32, object));
         }
     }
     Ok(())

@@ -26,6 +26,8 @@ pub(super) struct Uses {
     pub escaped: Vec<bool>,
     pub loaded: Vec<bool>,
     pub stored: Vec<bool>,
+    /// Whether a number that is no address as the linker says may be its address, or code reaches beyond it.
+    pub pinned: Vec<bool>,
 }
 
 /// A load or store at a known address within an object.
@@ -59,7 +61,7 @@ pub(super) fn find(
     table_is_shared: bool,
 ) -> Result<Uses, Error> {
     let none = || vec![false; known.count()];
-    let mut uses = Uses { accesses: Vec::new(), escaped: none(), loaded: none(), stored: none() };
+    let mut uses = Uses { accesses: Vec::new(), escaped: none(), loaded: none(), stored: none(), pinned: none() };
     uses.escaped[known.objects.len()..].fill(table_is_shared);
     let getters = getters(module, known)?;
     for (index, object) in known.objects.iter().enumerate() {
@@ -72,7 +74,7 @@ pub(super) fn find(
     for (_, global) in module.globals.iter() {
         let number = global.source.defined().and_then(|init| u32::try_from(init.integer()?).ok());
         if let Some(object) = number.and_then(|number| known.object_of(&(number..number.checked_add(1)?))) {
-            uses.escaped[object] = true;
+            uses.pin(object);
         }
     }
     uses.settle(known);
@@ -105,6 +107,12 @@ impl Uses {
             .any(|access| access.is_store == is_store && range.start < access.range.end)
     }
 
+    /// Somebody knows its address, as far as numbers tell.
+    fn pin(&mut self, object: usize) {
+        self.escaped[object] = true;
+        self.pinned[object] = true;
+    }
+
     /// An address that stands in an object escapes where that is loaded.
     fn settle(&mut self, known: &Knowledge<'_>) {
         self.accesses.sort_by_key(|access| (access.object, access.range.start));
@@ -122,7 +130,7 @@ impl Uses {
             let is_announced = known.pointers.binary_search_by_key(&at, |(at, _)| *at).is_ok();
             let object = number.checked_add(1).and_then(|end| known.object_of(&(number..end)));
             if let Some(object) = object.filter(|_| !is_announced) {
-                self.escaped[object] = true;
+                self.pin(object);
             }
         }
         loop {
@@ -202,9 +210,11 @@ impl Walk<'_, '_> {
             if matches!(operator, Operator::I32Const { value } if length == PADDED && (value >> 27 == 0)) {
                 self.uses.escaped[self.known.objects.len()..].fill(true);
             }
-            self.escapes(
-                unannounced(operator).and_then(|number| self.known.object_of(&(number..number.checked_add(1)?))),
-            );
+            let object =
+                unannounced(operator).and_then(|number| self.known.object_of(&(number..number.checked_add(1)?)));
+            if let Some(object) = object {
+                self.uses.pin(object);
+            }
         }
         let object = relocation.and_then(|relocation| relocation.object);
         match operator {
@@ -272,6 +282,7 @@ impl Walk<'_, '_> {
                 let there = self.known.object_of(&range);
                 if there != Some(object) {
                     self.escapes(there);
+                    self.uses.pinned[object] = true;
                 }
                 (there == Some(object)).then_some((address.operator, range))
             });
