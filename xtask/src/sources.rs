@@ -66,14 +66,20 @@ fn fetch(archive: &Archive, cache: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(&folder).map_err(fail)?;
     let lists = cache.join("sources/apt");
     let new = folder.join(archive.file);
-    let download = || -> Result<()> {
-        shell::output(apt(&lists)?.args(["source", "--download-only", archive.package]).current_dir(&folder)).map(drop)
-    };
     // Its other files, Debian's own, may have been superseded a moment ago; what counts is the archive and its hash.
-    if download().is_err() && !new.is_file() {
-        shell::output(apt(&lists)?.arg("update"))?;
-        download().or_else(|error| if new.is_file() { Ok(()) } else { Err(error) })?;
-    }
+    let download = |what: &str| match apt(&lists)
+        .and_then(|mut apt| shell::output(apt.args(["source", "--download-only", what]).current_dir(&folder)))
+    {
+        Err(error) if !new.is_file() => Err(error),
+        _ => Ok(()),
+    };
+    download(archive.package)
+        .or_else(|_| {
+            shell::output(apt(&lists)?.arg("update"))?;
+            download(archive.package)
+        })
+        // An update of it may be listed and not yet be there. The release itself has the same archive.
+        .or_else(|error| download(&format!("{}/{}", archive.package, codename()?)).map_err(|_| error))?;
     let found = sha256(&new)?;
     if found != archive.sha256 {
         return Err(format!("{} has the hash {found}, not {}", archive.file, archive.sha256));
@@ -82,6 +88,14 @@ fn fetch(archive: &Archive, cache: &Path) -> Result<PathBuf> {
     std::fs::rename(&new, &file).map_err(fail)?;
     std::fs::remove_dir_all(&folder).map_err(fail)?;
     Ok(file)
+}
+
+/// The name of this machine's release of Debian.
+fn codename() -> Result<String> {
+    let release =
+        std::fs::read_to_string("/etc/os-release").map_err(|e| format!("cannot read /etc/os-release: {e}"))?;
+    let name = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
+    name.map(str::to_string).ok_or_else(|| "/etc/os-release names no release".into())
 }
 
 /// apt-get with the machine's own repositories as sources of sources, and nothing of the machine's changed.
