@@ -181,7 +181,8 @@ fn units(known: &Knowledge<'_>, uses: &Uses, segment: &Segment<'_>, named: &[u64
     units
 }
 
-/// Where those go that move: in the best order if there is room for it, and else to places of their own size.
+/// Where those go that move: in the best order if there is room for it, among zeros in one that comes near, and else to
+/// places of their own size and alignment.
 fn places(units: &[Unit], all_zero: bool) -> Vec<(Range<u32>, u32)> {
     let mut best: Vec<&Unit> = units.iter().filter(|unit| !unit.is_fixed).collect();
     best.sort_by(|one, two| one.before(two));
