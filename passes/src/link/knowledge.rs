@@ -435,7 +435,7 @@ fn relocations(
         if is_code {
             known.code.insert(at, Relocation { ty: entry.ty, object });
         } else if let Some(object) = object {
-            let holds = |segment: &&Segment<'_>| (segment.at..segment.at + segment.bytes.len()).contains(&at);
+            let holds = |segment: &&Segment<'_>| segment.at <= at && end <= segment.at + segment.bytes.len();
             let segment = sections.segments.iter().find(holds).ok_or("a relocation is of no segment's bytes")?;
             known.pointers.push((segment.start + (at - segment.at) as u32, object));
         }

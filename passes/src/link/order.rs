@@ -7,8 +7,9 @@
 //!
 //! Objects move within their segment, so that what marks its beginning and end stays true. They keep the alignment that
 //! their addresses have, up to 16, and take along what lies behind them unless it can be nothing but padding. So there may be
-//! no room for the best order: then only those of one size and alignment change places. Those stay that somebody else may
-//! know: by a number that is no address as the linker says, by an export, by a symbol without a size.
+//! no room for the best order: then zeros come as near to it as fits, and others change places with those of one size and
+//! alignment. Those stay that somebody else may know: by a number that is no address as the linker says, by an export, by a
+//! symbol without a size.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeSet, HashMap};
