@@ -346,7 +346,7 @@ pub fn run(
                 (module, note) = (smallest, Some(sizes));
             }
             Stage::Snapshot(preinit, _) => {
-                let snapshot = preinit::run(what, &module, preinit, ui)?;
+                let snapshot = preinit::run(what, &module, preinit, true, ui)?;
                 note = Some(snapshot.report.summary());
                 if let Some(warning) = snapshot.report.warning(module.len(), snapshot.module.len()) {
                     ui.note(warning);

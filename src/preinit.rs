@@ -147,8 +147,8 @@ pub struct Report {
     pub took: Duration,
     /// Bytes of memory that are not zero, counted in pages of 4 KiB.
     pub pages_written: u64,
-    /// Starting the module, without and with what initialization did.
-    pub startup: startup::Startup,
+    /// Starting the module, without and with what initialization did, where it was asked for.
+    pub startup: Option<startup::Startup>,
     /// What initialization learned that will never be learned again.
     pub learned: Vec<String>,
 }
@@ -160,6 +160,13 @@ struct Job {
     preloads: Vec<(String, Vec<u8>)>,
     /// Another engine has won, or the time is up.
     over: AtomicBool,
+}
+
+impl Job {
+    /// What it wrote to folders stays written, and instructions are counted once.
+    fn runs_once(&self) -> bool {
+        self.options.fuel.is_some() || self.options.grants.dirs.iter().any(|dir| dir.writable)
+    }
 }
 
 /// An initialization that has ended well.
@@ -203,8 +210,9 @@ impl Stopped {
     }
 }
 
-/// Initializes a valid module. `what` names it in messages; what initialization prints goes to standard error.
-pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snapshot> {
+/// Initializes a valid module. `what` names it in messages; what initialization prints goes to standard error. Starting
+/// it before and after is `timed` only for somebody who sees that.
+pub fn run(what: &str, module: &[u8], options: &Options, timed: bool, ui: &Ui) -> Result<Snapshot> {
     let explain = |error: wbuild_passes::Error| pipeline::explain(error, what);
     let prepared = snapshot::prepare(module, &options.initializer).map_err(explain)?;
     let mut preloads = Vec::new();
@@ -232,7 +240,7 @@ pub fn run(what: &str, module: &[u8], options: &Options, ui: &Ui) -> Result<Snap
     let before = module;
     let (module, written) = snapshot::apply(before, &job.prepared, state, &write).map_err(explain)?;
     let report = Report {
-        startup: startup::measure(before, &module, ran.took),
+        startup: timed.then(|| startup::measure(before, &module, ran.took)),
         written,
         called: job.prepared.calls.iter().map(|call| call.name.clone()).collect(),
         instructions: ran.instructions,
@@ -259,8 +267,7 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
     let job = Arc::new(job);
     let deadline = begin + job.options.timeout;
     let choice = job.options.engine;
-    // What it wrote to folders stays written, so it runs once.
-    let once = job.options.fuel.is_some() || job.options.grants.dirs.iter().any(|dir| dir.writable);
+    let once = job.runs_once();
     let interpret = choice == Choice::Interpreter || choice == Choice::Fastest && !once;
     if interpret {
         let (send, receive) = mpsc::channel();
@@ -333,7 +340,7 @@ impl Race {
         self.engines.push(engine.clone());
         let (send, job) = (self.send.clone(), self.job.clone());
         spawn(&self.job, move || {
-            let ended = native::run(&engine, &job, || drop(send.send(Event::Running)));
+            let ended = native::run(&engine, &job, compiler, || drop(send.send(Event::Running)));
             drop(send.send(Event::Ended(Box::new(ended))));
         })
     }

@@ -218,7 +218,8 @@ pub fn command(args: &Args, ui: &Ui) -> Result<()> {
     };
     wasm::check(&name, &module)?;
     ui.progress(format!("{name}: initializing"));
-    let Snapshot { module: after, report: done } = super::run(&name, &module, &options, ui)?;
+    let timed = !args.quiet || args.json.is_some();
+    let Snapshot { module: after, report: done } = super::run(&name, &module, &options, timed, ui)?;
     ui.clear();
     ui.say(&done.summary());
     if let Some(warning) = done.warning(module.len(), after.len()) {
@@ -243,20 +244,19 @@ impl Report {
             text.push_str(&format!(" ({count} instructions)"));
         }
         text.push_str(&format!(
-            ", which wrote {} pages; data {} to {} bytes in {} segments; start-up {:.1?} to {:.1?}",
-            self.pages_written,
-            self.written.data_before,
-            self.written.data_after,
-            self.written.segments,
-            self.startup.before,
-            self.startup.after,
+            ", which wrote {} pages; data {} to {} bytes in {} segments",
+            self.pages_written, self.written.data_before, self.written.data_after, self.written.segments,
         ));
+        if let Some(startup) = self.startup {
+            text.push_str(&format!("; start-up {:.1?} to {:.1?}", startup.before, startup.after));
+        }
         text
     }
 
     /// What to say where the snapshot costs more than it saves; `before` and `after` are the modules' sizes.
     pub fn warning(&self, before: usize, after: usize) -> Option<String> {
-        let saved = self.startup.before.saturating_sub(self.startup.after);
+        let startup = self.startup?;
+        let saved = startup.before.saturating_sub(startup.after);
         let added = after.saturating_sub(before);
         // A disk that reads 100 MB/s, or a good network.
         let loading = std::time::Duration::from_nanos(added as u64 * 10);
@@ -281,8 +281,8 @@ impl Report {
             "globals_changed": self.written.globals,
             "tables_rewritten": self.written.tables,
             "learned": self.learned,
-            "startup_before_us": self.startup.before.as_micros() as u64,
-            "startup_after_us": self.startup.after.as_micros() as u64,
+            "startup_before_us": self.startup.map(|startup| startup.before.as_micros() as u64),
+            "startup_after_us": self.startup.map(|startup| startup.after.as_micros() as u64),
         })
     }
 }

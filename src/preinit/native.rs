@@ -7,7 +7,7 @@ use wasmtime::{AsContextMut, Caller, Engine, Extern, ExternType, Func, Instance,
 use wasmtime::{FuncType, ResourceLimiter, Trap, ValType};
 use wbuild_passes::FuncId;
 use wbuild_passes::segments::Image;
-use wbuild_passes::snapshot::{Prepared, State, Value};
+use wbuild_passes::snapshot::{self, Prepared, State, Value};
 
 use super::host::{self, Function, Host, Stop, Type};
 use super::{Failure, Job, Ran, Stopped, limits};
@@ -90,11 +90,25 @@ pub(super) fn engine(compiler: Compiler, job: &Job) -> Result<Engine> {
 }
 
 /// Initializes. `started` is told when the code is compiled and runs.
-pub(super) fn run(engine: &Engine, job: &Job, started: impl FnOnce()) -> Result<Ran, Stopped> {
+pub(super) fn run(engine: &Engine, job: &Job, compiler: Compiler, started: impl Fn()) -> Result<Ran, Stopped> {
+    if compiler == Compiler::Winch
+        && !job.runs_once()
+        && let Ok(Some(module)) = snapshot::without_tables(&job.prepared)
+    {
+        match run_copy(engine, job, &module, &started) {
+            // What goes wrong is repeated by the copy that traps where the program does.
+            Err(_) if !job.over.load(Ordering::SeqCst) => {}
+            ended => return ended,
+        }
+    }
+    run_copy(engine, job, &job.prepared.module, &started)
+}
+
+fn run_copy(engine: &Engine, job: &Job, copy: &[u8], started: &impl Fn()) -> Result<Ran, Stopped> {
     let prepared = &job.prepared;
     // It is valid, so it is the engine that lacks something.
     let unable = |e: wasmtime::Error| Stopped::Unable(format!("{e:#}"));
-    let module = Module::new(engine, &prepared.module).map_err(unable)?;
+    let module = Module::new(engine, copy).map_err(unable)?;
     let preloads = job.preloads.iter().map(|(name, bytes)| Ok((name.as_str(), Module::new(engine, bytes)?)));
     let preloads = preloads.collect::<wasmtime::Result<Vec<_>>>().map_err(unable)?;
     let host = Host::new(&job.options.grants)?;

@@ -134,7 +134,7 @@ fn wasm(text: &str) -> Vec<u8> {
 }
 
 fn start(module: &[u8], options: &Options) -> Result<Snapshot> {
-    preinit::run("module.wasm", module, options, &Ui::new(Verbosity::Quiet))
+    preinit::run("module.wasm", module, options, false, &Ui::new(Verbosity::Quiet))
 }
 
 /// What calls gave, and what is in the exported memories then.

@@ -101,7 +101,7 @@ fn options(initializer: &str) -> preinit::Options {
 const MAX_MEMORY: u64 = 4 << 20;
 
 fn snapshot(module: &[u8], options: &preinit::Options) -> Result<Vec<u8>, wbuild::error::Error> {
-    preinit::run("the subject", module, options, &Ui::new(Verbosity::Quiet)).map(|snapshot| snapshot.module)
+    preinit::run("the subject", module, options, false, &Ui::new(Verbosity::Quiet)).map(|snapshot| snapshot.module)
 }
 
 /// Initializes `module` in the oracle, makes a snapshot of it, and compares the two.

@@ -244,7 +244,7 @@ impl<'a> Module<'a> {
     }
 
     /// Takes over what was read in another reading of the same bytes.
-    pub(crate) fn know_uses(&mut self, uses: &[(FuncId, Uses)]) {
+    pub(crate) fn know_uses<'u>(&mut self, uses: impl IntoIterator<Item = &'u (FuncId, Uses)>) {
         for (id, uses) in uses {
             if let Some(Function { source: Source::Defined(body), .. }) = self.functions.get_mut_quietly(*id) {
                 body.know_uses(uses.clone());

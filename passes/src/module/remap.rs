@@ -111,8 +111,8 @@ impl Remap {
         self.index(reference).ok_or_else(|| Dangling(reference).into())
     }
 
-    /// Writes a body with shortest encodings and final indices. Reports for each operator
-    /// where it stood and where it stands now, both counted from the start of the body.
+    /// Writes a body with final indices. Reports for each operator where it stood and where it stands now, both counted
+    /// from the start of the body.
     pub(super) fn body(
         mut self: &Self,
         body: &FunctionBody<'_>,
@@ -138,11 +138,30 @@ impl Remap {
             self.val_type(ty).map_err(error)?.encode(out);
         }
         let mut operators = locals.into_operators_reader();
-        while !operators.eof() {
-            moved(operators.original_position() - old_start, out.len() - new_start);
-            let operator = operators.read()?;
-            self.instruction(operator).map_err(error)?.encode(out);
+        // The memory that nearly all code means is not told of.
+        let tells_all = self.memories.0.first().is_none_or(|&first| first == 0);
+        if encodings == Encodings::Shortest || !tells_all {
+            while !operators.eof() {
+                moved(operators.original_position() - old_start, out.len() - new_start);
+                let operator = operators.read()?;
+                self.instruction(operator).map_err(error)?.encode(out);
+            }
+            return Ok(());
         }
+        // What names nothing is copied, which is most of any code.
+        let mut naming = Naming::default();
+        let bytes = body.as_bytes();
+        let mut copied = operators.original_position() - old_start;
+        while !operators.eof() {
+            let at = operators.original_position() - old_start;
+            moved(at, out.len() - new_start + at - copied);
+            if let Some(operator) = operators.visit_operator(&mut naming)? {
+                out.extend_from_slice(&bytes[copied..at]);
+                self.instruction(operator).map_err(error)?.encode(out);
+                copied = operators.original_position() - old_start;
+            }
+        }
+        out.extend_from_slice(&bytes[copied..]);
         Ok(())
     }
 

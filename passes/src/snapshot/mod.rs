@@ -15,9 +15,11 @@ mod apply;
 mod freed;
 mod objects;
 mod prepare;
+mod tableless;
 
 pub use apply::{Options, Report, apply};
 pub use prepare::prepare;
+pub use tableless::without_tables;
 
 use crate::module::Uses;
 use crate::segments::Image;

@@ -1,8 +1,8 @@
 //! Tables and references: what initialization did to them is written down, which Wizer refuses to try.
 
-use wbuild::preinit::Choice;
+use wbuild::preinit::{Choice, ENGINES, Options};
 
-use super::{Case, start, wasm};
+use super::{Case, Observed, start, wasm};
 
 /// wasmi cannot tell which function a reference is.
 const COMPILED: &[Choice] = &[Choice::Interpreter];
@@ -35,6 +35,89 @@ fn a_table_that_code_cannot_change_is_left_as_it_is() {
     )
     .gives("run", "42")
     .check();
+}
+
+#[test]
+fn initialization_calls_what_stands_in_tables_of_any_layout() {
+    // Two tables, one function at several places, a segment over another, functions of one shape under two types, and
+    // rows with others between.
+    Case::new(
+        "(module
+           (type $number (func (param i32) (result i32))) (type $again (func (param i32) (result i32)))
+           (type $float (func (param i64 f64) (result f64))) (type $plain (func))
+           (memory (export \"memory\") 1) (global $times (mut i32) (i32.const 0))
+           (table $t 12 funcref) (table $u (export \"others\") 3 3 funcref)
+           (elem (table $t) (i32.const 2) func $double $half $count $float $double)
+           (elem (table $t) (i32.const 3) func $triple)
+           (elem (table $t) (i32.const 11) func $count)
+           (elem (table $u) (i32.const 1) func $triple $float)
+           (func $double (type $number) (i32.mul (local.get 0) (i32.const 2)))
+           (func $half (type $number) (i32.div_u (local.get 0) (i32.const 2)))
+           (func $triple (type $again) (i32.mul (local.get 0) (i32.const 3)))
+           (func $float (type $float) (f64.add (f64.convert_i64_s (local.get 0)) (local.get 1)))
+           (func $count (global.set $times (i32.add (global.get $times) (i32.const 1))))
+           (func (export \"times\") (result i32) (global.get $times))
+           (func (export \"at\") (param i32) (result i32) (i32.load (local.get 0)))
+           (func (export \"wizer.initialize\")
+             (i32.store (i32.const 0) (call_indirect $t (type $number) (i32.const 7) (i32.const 2)))
+             (i32.store (i32.const 4) (call_indirect $t (type $number) (i32.const 7) (i32.const 3)))
+             (i32.store (i32.const 8) (call_indirect $t (type $again) (i32.const 7) (i32.const 6)))
+             (i32.store (i32.const 12) (call_indirect $u (type $number) (i32.const 9) (i32.const 1)))
+             (i32.store (i32.const 16) (i32.trunc_f64_s
+               (call_indirect $t (type $float) (i64.const 40) (f64.const 2.5) (i32.const 5))))
+             (call_indirect $t (type $plain) (i32.const 4))
+             (call_indirect $t (type $plain) (i32.const 11))))",
+    )
+    .gives("at 0", "14")
+    .gives("at 4", "21")
+    .gives("at 8", "14")
+    .gives("at 12", "27")
+    .gives("at 16", "42")
+    .gives("times", "2")
+    .check();
+}
+
+#[test]
+fn a_function_of_the_host_can_stand_in_a_table() {
+    let module = wasm(
+        "(module (import \"wasi_snapshot_preview1\" \"random_get\" (func $random (param i32 i32) (result i32)))
+           (type $f (func (param i32 i32) (result i32))) (memory (export \"memory\") 1) (table 2 funcref)
+           (elem (i32.const 1) $random)
+           (func (export \"at\") (param i32) (result i32) (i32.load (local.get 0)))
+           (func (export \"wizer.initialize\")
+             (i32.store (i32.const 16) (call_indirect (type $f) (i32.const 0) (i32.const 8) (i32.const 1)))))",
+    );
+    let snapshots: Vec<Vec<u8>> = ENGINES
+        .iter()
+        .map(|(name, engine)| {
+            let options = Options { engine: *engine, ..Options::default() };
+            start(&module, &options).unwrap_or_else(|e| panic!("{name}: {e}")).module
+        })
+        .collect();
+    assert!(snapshots.iter().all(|other| *other == snapshots[0]));
+    let results = Observed::of(&snapshots[0], &[], &["at 0", "at 16"]).results;
+    assert!(results[0] != "0" && results[1] == "0", "{results:?}");
+}
+
+#[test]
+fn a_call_through_a_table_that_traps_is_told_as_what_it_is() {
+    let calls = [
+        ("(i32.const 0)", "uninitialized element"),
+        ("(i32.const 2)", "indirect call type mismatch"),
+        ("(i32.const 4)", "out of bounds"),
+        ("(i32.const -1)", "out of bounds"),
+    ];
+    for (entry, trap) in calls {
+        let module = format!(
+            "(module (type $f (func (result i32))) (table 4 funcref) (elem (i32.const 1) $one $other $one)
+               (func $one (result i32) (i32.const 1)) (func $other)
+               (func $setup (export \"wizer.initialize\") (drop (call_indirect (type $f) {entry}))))"
+        );
+        let folder = super::folder(&[("in.wat", &module)]);
+        for engine in ["winch", "cranelift", "fastest"] {
+            super::refused(folder.path(), &["preinit", "in.wat", "--engine", engine], 1, &[trap, "in setup"]);
+        }
+    }
 }
 
 #[test]

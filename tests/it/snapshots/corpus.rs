@@ -90,7 +90,7 @@ fn main_is_the_same_after_its_constructors(program: &Program) {
     let module = std::fs::read(build(program, &["-O2", "-g1", "--binaryen=off"], folder.path())).unwrap();
     let asked = preinit::Options { initializer: Initializer::Constructors, ..preinit::Options::default() };
     let ui = Ui::new(Verbosity::Quiet);
-    let snapshot = preinit::run(program.name, &module, &asked, &ui).unwrap_or_else(|e| panic!("{e}")).module;
+    let snapshot = preinit::run(program.name, &module, &asked, false, &ui).unwrap_or_else(|e| panic!("{e}")).module;
     let run = |module: &[u8]| {
         let home = tempfile::tempdir().unwrap();
         program.place_files(home.path()).unwrap();

@@ -1,0 +1,208 @@
+//! The copy that runs, without functions in tables, for an engine that compiles before it runs: whatever is in a
+//! table can be called from outside, and gets a way in from there, which wasmtime compiles by Cranelift even beside
+//! Winch. Of SQLite's compilation that is a quarter.
+//!
+//! A call through a table that nobody changes is a choice among known functions, so it becomes a call of a function
+//! that makes the choice, by the same number. What would trap in the call traps there.
+
+use super::Prepared;
+use crate::module::Uses;
+use crate::{ElementId, ElementItems, ElementKind, Error, FuncId, Module, Source, Table, TableId, TypeId, parallel};
+use std::collections::{BTreeMap, BTreeSet};
+use wasm_encoder::{BlockType, Instruction};
+use wasmparser::{Operator, RefType};
+
+/// What a table holds from the beginning to the end.
+type Entries = BTreeMap<u32, FuncId>;
+
+/// The copy with such tables empty, or none if there is no such table.
+pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
+    let mut module = Module::parse(&prepared.module)?;
+    // Those that drop something have other bodies in the copy.
+    module.know_uses(prepared.uses.iter().filter(|(_, uses)| uses.drops.is_empty()));
+    let all = Uses::of_all(module.bodies().collect())?;
+    let mut open: BTreeSet<TableId> = all.iter().flat_map(|(_, uses)| &uses.reads).copied().collect();
+    open.extend(prepared.tables.iter().map(|(id, _)| *id));
+    let calls: BTreeSet<(TableId, TypeId)> = all.iter().flat_map(|(_, uses)| &uses.calls).copied().collect();
+    let callers: Vec<FuncId> = all.iter().filter(|(_, uses)| !uses.calls.is_empty()).map(|(id, _)| *id).collect();
+    drop(all);
+    let (tables, segments) = closed(&module, &open);
+    if segments.is_empty() || !module.types.differ_by_shape() {
+        return Ok(None);
+    }
+    // A choice is as large as what is between its first function and its last.
+    let mut most = prepared.module.len();
+    let mut choices = BTreeMap::new();
+    for (table, ty) in calls {
+        let Some(entries) = tables.get(&table) else { continue };
+        let choice = Choice::new(&module, entries, ty);
+        let Some(left) = most.checked_sub(choice.targets.len()) else { return Ok(None) };
+        most = left;
+        choices.insert((table, ty), choice.add(&mut module, ty)?);
+    }
+    let bodies = parallel::map(callers, prepared.module.len(), |id| {
+        let body = module.edit(id, |operator, edit| {
+            if let Operator::CallIndirect { type_index, table_index } = *operator
+                && let Some(choice) = choices.get(&(TableId(table_index), TypeId(type_index)))
+            {
+                edit.remove();
+                edit.before(&Instruction::Call(choice.0));
+            }
+            Ok(())
+        });
+        body.map(|body| (id, body))
+    })?;
+    for (id, body) in bodies {
+        if let Some(body) = body {
+            module.set_body(id, body)?;
+        }
+    }
+    segments.into_iter().for_each(|id| drop(module.elements.remove(id)));
+    // Names are for backtraces, which the other copy is for.
+    module.customs.clear();
+    module.encode().map(Some)
+}
+
+/// The tables of functions that hold what their segments wrote, all of them, and those segments.
+fn closed(module: &Module<'_>, open: &BTreeSet<TableId>) -> (BTreeMap<TableId, Entries>, Vec<ElementId>) {
+    let is_plain = |table: &Table<'_>| {
+        let ty = &table.ty;
+        ty.element_type == RefType::FUNCREF && !ty.table64 && matches!(table.source, Source::Defined(None))
+    };
+    let candidates = module.tables.iter().filter(|(id, table)| !open.contains(id) && is_plain(table));
+    let mut tables: BTreeMap<TableId, Option<Entries>> = candidates.map(|(id, _)| (id, Some(Entries::new()))).collect();
+    let mut segments = Vec::new();
+    for (id, element) in module.elements.iter() {
+        let ElementKind::Active { table, offset, .. } = &element.kind else { continue };
+        let Some(held) = tables.get_mut(table) else { continue };
+        segments.push((*table, id));
+        let entries = held.as_mut().zip(written(module, *table, offset.integer(), &element.items));
+        *held = entries.map(|(entries, written)| {
+            entries.extend(written);
+            std::mem::take(entries)
+        });
+    }
+    let tables: BTreeMap<TableId, Entries> = tables.into_iter().filter_map(|(id, held)| Some((id, held?))).collect();
+    let segments = segments.into_iter().filter(|(table, _)| tables.contains_key(table)).map(|(_, id)| id).collect();
+    (tables, segments)
+}
+
+/// What a segment writes, if that is known and does not trap.
+fn written(module: &Module<'_>, table: TableId, at: Option<u64>, items: &ElementItems<'_>) -> Option<Entries> {
+    let ElementItems::Functions(functions) = items else { return None };
+    let (at, size) = (at?, module.tables.get(table)?.ty.initial);
+    let fits = at.checked_add(functions.len() as u64)? <= size;
+    fits.then(|| (at as u32..).zip(functions.iter().copied()).collect())
+}
+
+/// A choice among the functions of one type in a table.
+struct Choice {
+    /// The first entry that has one.
+    first: u32,
+    functions: Vec<FuncId>,
+    /// For each entry from the first to the last that has one, which it is. That many is none of them.
+    targets: Vec<u32>,
+}
+
+impl Choice {
+    fn new(module: &Module<'_>, entries: &Entries, ty: TypeId) -> Choice {
+        let wanted = module.types.function(ty);
+        let is_wanted = |id: &FuncId| module.function_type(*id) == wanted;
+        let suitable: Vec<(u32, FuncId)> =
+            entries.iter().filter(|(_, id)| is_wanted(id)).map(|(at, id)| (*at, *id)).collect();
+        let functions: BTreeSet<FuncId> = suitable.iter().map(|(_, id)| *id).collect();
+        let functions: Vec<FuncId> = functions.into_iter().collect();
+        let first = suitable.first().map_or(0, |(at, _)| *at);
+        let span = suitable.last().map_or(0, |(at, _)| at - first + 1);
+        let mut targets = vec![functions.len() as u32; span as usize];
+        for (at, id) in suitable {
+            if let (Some(target), Ok(which)) = (targets.get_mut((at - first) as usize), functions.binary_search(&id)) {
+                *target = which as u32;
+            }
+        }
+        Choice { first, functions, targets }
+    }
+
+    /// Adds it as a function, which takes what the functions take, and the entry.
+    fn add(&self, module: &mut Module<'_>, ty: TypeId) -> Result<FuncId, Error> {
+        let of = module.types.function(ty).ok_or_else(|| Error::internal("a call of no function type"))?.clone();
+        let params: Vec<_> = of.params().iter().copied().chain([wasmparser::ValType::I32]).collect();
+        let own = module.types.add_function(&params, of.results());
+        let entry = of.params().len() as u32;
+        let none = self.functions.len() as u32;
+        let mut code = vec![Instruction::Block(BlockType::Empty); none as usize + 1];
+        code.extend([Instruction::LocalGet(entry), Instruction::I32Const(self.first as i32), Instruction::I32Sub]);
+        code.push(Instruction::BrTable(self.targets.as_slice().into(), none));
+        for function in &self.functions {
+            code.push(Instruction::End);
+            code.extend((0..entry).map(Instruction::LocalGet));
+            code.extend([Instruction::Call(function.0), Instruction::Return]);
+        }
+        code.extend([Instruction::End, Instruction::Unreachable, Instruction::End]);
+        Ok(module.add_function(own, &[], &code))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Initializer, prepare};
+    use super::*;
+
+    /// The copy of this module without tables, which is valid.
+    fn without(text: &str) -> Option<Vec<u8>> {
+        let bytes = wat::parse_str(text).unwrap();
+        let copy = without_tables(&prepare(&bytes, &Initializer::Found).unwrap()).unwrap()?;
+        crate::validate(&copy).unwrap();
+        Some(copy)
+    }
+
+    /// Types, functions and two tables, and what initialization does with them.
+    fn module(initialize: &str, more: &str) -> String {
+        format!(
+            "(module (type $f (func (param i32) (result i32))) (type $g (func))
+               (table $t 3 funcref) (table $u 3 funcref) (elem (table $t) (i32.const 1) func $one $two)
+               (elem (table $u) (i32.const 0) func $two)
+               (func $one (type $f) (local.get 0)) (func $two) {more}
+               (func (export \"wizer.initialize\")
+                 (drop (call_indirect $t (type $f) (i32.const 5) (i32.const 1)))
+                 (call_indirect $u (type $g) (i32.const 0)) {initialize}))"
+        )
+    }
+
+    /// How many calls go through tables, and how many functions stand in them.
+    fn left(copy: &[u8]) -> (usize, usize) {
+        let module = Module::parse(copy).unwrap();
+        let calls = Uses::of_all(module.bodies().collect()).unwrap().iter().map(|(_, uses)| uses.calls.len()).sum();
+        (calls, module.elements.iter().map(|(_, element)| element.items.len()).sum())
+    }
+
+    #[test]
+    fn tables_that_nobody_changes_or_reads_hold_nothing() {
+        assert_eq!(left(&without(&module("", "")).unwrap()), (0, 0));
+        // The other one is left as it is.
+        let changed = module("(table.set $u (i32.const 1) (ref.null func))", "");
+        assert_eq!(left(&without(&changed).unwrap()), (1, 1));
+        let read = module("(drop (table.get $t (i32.const 1)))", "");
+        assert_eq!(left(&without(&read).unwrap()), (1, 2));
+        let unknown = module("", "(global $at i32 (i32.const 1)) (elem (table $u) (global.get $at) func $one)");
+        assert_eq!(left(&without(&unknown).unwrap()), (1, 2));
+        // A segment that does not fit traps, and so it must.
+        let beyond = module("", "(elem (table $t) (i32.const 2) func $one $two)");
+        assert_eq!(left(&without(&beyond).unwrap()), (1, 4));
+    }
+
+    #[test]
+    fn a_copy_without_such_tables_is_not_made() {
+        assert!(without("(module (func (export \"wizer.initialize\")))").is_none());
+        let both = module("(table.copy $t $u (i32.const 0) (i32.const 0) (i32.const 1))", "");
+        assert!(without(&both).is_none());
+        // Types that are more than their shapes.
+        let subtype = module("", "(type $sub (sub (func (param i32) (result i32))))");
+        assert!(without(&subtype).is_none());
+        // A choice among few functions that stand far apart would be larger than the module.
+        let far =
+            "(module (type $f (func)) (table 200000 funcref) (elem (i32.const 0) $one) (elem (i32.const 199999) $one)
+            (func $one) (func (export \"wizer.initialize\") (call_indirect (type $f) (i32.const 0))))";
+        assert!(without(far).is_none());
+    }
+}
