@@ -294,6 +294,16 @@ pub fn clean_up_on_interrupt() {
     });
 }
 
+/// From here on, writing to a pipe that nobody reads ends this process, as it ends a native program: Rust has it
+/// answered with an error, which WASI's programs would see as one of the disk.
+pub fn end_with_readers() {
+    #[cfg(unix)]
+    // SAFETY: the default action is no handler of ours, so nothing runs in its course.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}
+
 #[cfg(unix)]
 fn kill(pid: u32) {
     // SAFETY: the pid is of a child that has not been waited for, so it cannot name another process.

@@ -14,7 +14,7 @@ use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 use crate::engine::{self, Limits, Profile};
 use crate::error::{Error, Result};
-use crate::{launcher, output, settings};
+use crate::{launcher, output, process, settings};
 
 mod recorded;
 mod redirected;
@@ -177,6 +177,7 @@ pub fn command(args: &Args) -> Result<Ended> {
     if args.inherit {
         launcher::inherit(&mut options);
     }
+    process::end_with_readers();
     let finished =
         run(bytes, &options).map_err(|e| Error { message: format!("{}: {}", args.file.display(), e.message), ..e })?;
     Ok(finished.ended)

@@ -168,6 +168,29 @@ fn a_program_that_waits_for_input_is_ended_by_the_timeout_too() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_program_whose_output_nobody_reads_any_more_ends_as_a_native_one_does() {
+    use std::io::Read;
+    use std::os::unix::process::ExitStatusExt;
+    let folder = tempfile::tempdir().unwrap();
+    let body = r#"(data (i32.const 100) "line\n") (func (export "_start")
+        (loop (call $print (i32.const 100) (i32.const 5)) (br 0)))"#;
+    std::fs::write(folder.path().join("program.wat"), format!("(module {WASI} {body})")).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_wbuild"))
+        .current_dir(folder.path())
+        .args(["run", "--timeout", "60s", "program.wat"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0; 5];
+    child.stdout.take().unwrap().read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"line\n");
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.signal(), stderr(&ended).as_str()), (Some(13), ""));
+}
+
+#[test]
 fn memory_grows_up_to_the_limit() {
     let body = r#"(func (export "_start") (local $pages i32)
         (loop
