@@ -1,5 +1,5 @@
 //! How long programs take from an instance's making to the end of main, compiled before: ours and somebody else's in
-//! turns. `cargo xtask bench --only snapshots,speed` names the modules in the file WBUILD_MODULES, and reads what is written
+//! turns. Beside it how many instructions of wasm they run, which no noise changes. `cargo xtask bench --only snapshots,speed` names the modules in the file WBUILD_MODULES, and reads what is written
 //! to WBUILD_ANSWER.
 
 use std::time::Instant;
@@ -25,13 +25,15 @@ fn bench() -> Result<(), String> {
     let runs: usize = std::env::var("WBUILD_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(9);
     let text = std::fs::read_to_string(list).map_err(|e| e.to_string())?;
     let pairs: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    println!("\n{:>14} {:>10} {:>10} {:>8}", "start to end", "wbuild", "theirs", "ratio");
+    println!("\n{:>14} {:>10} {:>10} {:>8} {:>13}", "start to end", "wbuild", "theirs", "ratio", "instructions");
     let mut answers = Vec::new();
     for pair in &pairs {
         let [ours, theirs] = measure(pair, runs)?;
+        let [own, other] = count(pair)?;
         let name = pair["name"].as_str().unwrap_or_default();
-        println!("{name:>14} {:>7.1} us {:>7.1} us {:>8.3}", ours * 1000.0, theirs * 1000.0, ours / theirs);
-        answers.push(json!({ "name": name, "ratio": ours / theirs }));
+        let (times, counts) = (ours / theirs, own as f64 / other as f64);
+        println!("{name:>14} {:>7.1} us {:>7.1} us {times:>8.3} {counts:>13.6}", ours * 1000.0, theirs * 1000.0);
+        answers.push(json!({ "name": name, "ratio": times }));
     }
     if let Some(file) = std::env::var_os("WBUILD_ANSWER") {
         std::fs::write(file, Value::from(answers).to_string()).map_err(|e| e.to_string())?;
@@ -39,18 +41,32 @@ fn bench() -> Result<(), String> {
     Ok(())
 }
 
-/// Milliseconds of both.
-fn measure(pair: &Value, runs: usize) -> Result<[f64; 2], String> {
-    let engine = second::engine(Compiler::Cranelift, false)?;
+/// Both modules, compiled to count instructions or not.
+fn subjects(pair: &Value, counting: bool) -> Result<[Subject; 2], String> {
+    let engine = second::engine(Compiler::Cranelift, counting)?;
     let subject = |side: &str| {
         let file = pair[side].as_str().unwrap_or_default();
         let bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
         Subject::new(&engine, &bytes, false)
     };
-    let subjects = [subject("ours")?, subject("theirs")?];
-    let name = pair["name"].as_str().unwrap_or_default();
-    let mut args = vec![name];
-    args.extend(pair["args"].as_array().into_iter().flatten().filter_map(Value::as_str));
+    Ok([subject("ours")?, subject("theirs")?])
+}
+
+/// The program's name and its arguments.
+fn args(pair: &Value) -> Vec<&str> {
+    let more = pair["args"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    [pair["name"].as_str().unwrap_or_default()].into_iter().chain(more).collect()
+}
+
+/// The instructions of both.
+fn count(pair: &Value) -> Result<[u64; 2], String> {
+    let [ours, theirs] = subjects(pair, true)?;
+    Ok([ours.count_program(&args(pair))?, theirs.count_program(&args(pair))?])
+}
+
+/// Milliseconds of both.
+fn measure(pair: &Value, runs: usize) -> Result<[f64; 2], String> {
+    let (subjects, args) = (subjects(pair, false)?, args(pair));
     let once = |subject: &Subject| -> Result<(f64, Vec<u8>), String> {
         let begin = Instant::now();
         let (_, output) = subject.time_program(&args)?;
@@ -58,7 +74,7 @@ fn measure(pair: &Value, runs: usize) -> Result<[f64; 2], String> {
     };
     let first = [once(&subjects[0])?, once(&subjects[1])?];
     if first[0].1 != first[1].1 {
-        return Err(format!("{name}: the two modules print different things"));
+        return Err(format!("{}: the two modules print different things", args[0]));
     }
     let again = (SAMPLE / once(&subjects[0])?.0).ceil().clamp(1.0, 1000.0) as usize;
     // What is short is measured more often.

@@ -12,6 +12,9 @@ pub mod harden;
 mod kind;
 pub mod link;
 mod module;
+#[cfg(test)]
+#[path = "../tests/numbers/mod.rs"]
+mod numbers;
 pub mod op;
 mod parallel;
 mod pass;

@@ -1,6 +1,7 @@
 //! Tests of what the interface hides: functions whose locals are not followed.
 
 use super::{LIMITS, Limits, Options, Report, run_within};
+use crate::numbers::Numbers;
 use crate::{Module, validate};
 use arbitrary::Unstructured;
 
@@ -14,15 +15,8 @@ fn harden(bytes: &[u8], limits: &Limits) -> (Vec<u8>, Report) {
 }
 
 fn modules() -> impl Iterator<Item = (u64, Vec<u8>)> {
-    (0..1500u64).filter_map(|seed| {
-        let mut state = seed + 77;
-        let mut next = || {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 24) as u8
-        };
-        let bytes: Vec<u8> = (0..2000).map(|_| next()).collect();
+    (0..1600u64).filter_map(|seed| {
+        let bytes = Numbers(seed).bytes(2000);
         let config = wasm_smith::Config {
             gc_enabled: true,
             exceptions_enabled: true,

@@ -243,29 +243,19 @@ fn exchange(order: &[&Unit]) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Numbers that look random (xorshift).
-    struct Numbers(u64);
-
-    impl Numbers {
-        fn below(&mut self, end: u64) -> u64 {
-            self.0 ^= self.0 << 13;
-            self.0 ^= self.0 >> 7;
-            self.0 ^= self.0 << 17;
-            self.0 % end
-        }
-    }
+    use crate::numbers::Numbers;
 
     fn random(numbers: &mut Numbers) -> Vec<Unit> {
-        let mut end = 1024 + 4 * numbers.below(9) as u32;
-        let count = numbers.below(60);
+        let mut below = |end| numbers.next() % end;
+        let mut end = 1024 + 4 * below(9) as u32;
+        let count = below(60);
         let unit = |_| {
-            let start = end.next_multiple_of(1 << numbers.below(5));
-            let most = [4, 20, 300][numbers.below(3) as usize];
-            end = start + 1 + numbers.below(most) as u32;
-            let is_dead = numbers.below(8) == 0;
-            let named = if is_dead { 0 } else { numbers.below(30).saturating_sub(20) };
-            Unit { range: start..end, named, is_dead, is_fixed: numbers.below(9) == 0 }
+            let start = end.next_multiple_of(1 << below(5));
+            let most = [4, 20, 300][below(3) as usize];
+            end = start + 1 + below(most) as u32;
+            let is_dead = below(8) == 0;
+            let named = if is_dead { 0 } else { below(30).saturating_sub(20) };
+            Unit { range: start..end, named, is_dead, is_fixed: below(9) == 0 }
         };
         (0..count).map(unit).collect()
     }

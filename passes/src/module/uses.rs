@@ -100,21 +100,14 @@ fn sort<T: Ord>(list: &mut Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::Numbers;
     use crate::{Encodings, Module, op};
     use arbitrary::Unstructured;
     use std::collections::BTreeSet;
 
     /// A random module with everything in it that the generator knows.
     fn random(seed: u64) -> Vec<u8> {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let bytes: Vec<u8> = (0..4096)
-            .map(|_| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                (state >> 32) as u8
-            })
-            .collect();
+        let bytes = Numbers(seed).bytes(4096);
         let config = wasm_smith::Config {
             max_memories: 3,
             max_tables: 3,

@@ -124,14 +124,17 @@ impl Subject {
     /// How long a program runs, from `_start` to its end, and what it writes.
     pub fn time_program(&self, args: &[&str]) -> Result<(Duration, Vec<u8>), String> {
         let (mut store, instance) = self.instantiate(Wasi::new(args), None, false)?;
-        let start = instance.get_func(&mut store, "_start").ok_or("no _start")?;
         let clock = Instant::now();
-        let result = start.call(&mut store, &[], &mut []);
-        let time = clock.elapsed();
-        match (result, store.data().wasi.status) {
-            (Ok(()), _) | (Err(_), Some(0)) => Ok((time, std::mem::take(&mut store.data_mut().wasi.output))),
-            (Err(e), _) => Err(format!("{e:#}")),
-        }
+        start(&mut store, instance)?;
+        Ok((clock.elapsed(), std::mem::take(&mut store.data_mut().wasi.output)))
+    }
+
+    /// How many instructions a program runs, from `_start` to its end; the engine counts fuel.
+    pub fn count_program(&self, args: &[&str]) -> Result<u64, String> {
+        let (mut store, instance) = self.instantiate(Wasi::new(args), None, true)?;
+        let before = store.get_fuel().map_err(|e| format!("{e:#}"))?;
+        start(&mut store, instance)?;
+        store.get_fuel().map(|after| before - after).map_err(|e| format!("{e:#}"))
     }
 
     fn instantiate(&self, wasi: Wasi, seed: Option<u64>, fuel: bool) -> Result<(Store<Host>, Instance), String> {
@@ -149,6 +152,15 @@ impl Subject {
             global.set(&mut store, Val::I64(state(seed))).map_err(|e| format!("{e:#}"))?;
         }
         Ok((store, instance))
+    }
+}
+
+/// Runs a program that must end well.
+fn start(store: &mut Store<Host>, instance: Instance) -> Result<(), String> {
+    let start = instance.get_func(&mut *store, "_start").ok_or("no _start")?;
+    match (start.call(&mut *store, &[], &mut []), store.data().wasi.status) {
+        (Ok(()), _) | (Err(_), Some(0)) => Ok(()),
+        (Err(e), _) => Err(format!("{e:#}")),
     }
 }
 
