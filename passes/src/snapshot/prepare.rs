@@ -28,11 +28,11 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
     let mut module = Module::parse(bytes)?;
     refuse_imported_state(&module)?;
     let names = function_names(&module);
-    let (functions, ended) = plan(&module, &names, initializer)?;
+    let code = Code::read(&module)?;
+    let (functions, ended) = plan(&module, &names, &code, initializer)?;
     let named: BTreeMap<FuncId, String> = names.iter().map(|(id, name)| (*id, (*name).to_owned())).collect();
     let allocator = ["malloc", "free"].map(|wanted| names.iter().find(|(_, name)| *name == wanted).map(|(id, _)| *id));
     drop(names);
-    let code = Code::read(&module)?;
     objects::refuse_lost(&module, code.changes_objects, &code.tables)?;
 
     let mut scaffold = Scaffold::new(&module);
@@ -106,7 +106,12 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
 type Planned = (Vec<(Option<String>, FuncId)>, Ended);
 
 /// What is called, and what is over afterwards.
-fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer) -> Result<Planned, Error> {
+fn plan(
+    module: &Module<'_>,
+    names: &[(FuncId, &str)],
+    code: &Code,
+    initializer: &Initializer,
+) -> Result<Planned, Error> {
     let named = |wanted: &str| names.iter().find(|(_, name)| *name == wanted).map(|(id, _)| *id);
     let exported = |name: &str| match module.export(name) {
         Some(Item::Func(id)) => Some(id),
@@ -137,7 +142,7 @@ fn plan(module: &Module<'_>, names: &[(FuncId, &str)], initializer: &Initializer
         Some((name, id))
             if NAMES[..2].contains(&name)
                 && unwrapped(module, names, id)? == id
-                && constructors.is_none_or(|callee| is_called(module, callee)) => {}
+                && constructors.is_none_or(|callee| code.names(callee)) => {}
         _ if !calls.is_empty() => ended.constructors = constructors,
         _ => match constructors {
             Some(id) => {
@@ -263,16 +268,6 @@ fn does_nothing(module: &Module<'_>, id: FuncId) -> bool {
     operators.into_iter().all(|operator| matches!(operator, Ok(Operator::Nop | Operator::Return | Operator::End)))
 }
 
-/// Whether any function of the module calls it.
-fn is_called(module: &Module<'_>, callee: FuncId) -> bool {
-    module.functions.iter().any(|(_, function)| {
-        let Source::Defined(body) = &function.source else { return false };
-        let Ok(operators) = body.reader().get_operators_reader() else { return false };
-        let is = |operator| matches!(operator, Ok(Operator::Call { function_index }) if function_index == callee.0);
-        operators.into_iter().any(is)
-    })
-}
-
 fn require_plain(module: &Module<'_>, name: &str, id: FuncId) -> Result<(), Error> {
     match is_plain(module, id) {
         true => Ok(()),
@@ -337,6 +332,12 @@ struct Code {
 }
 
 impl Code {
+    /// Whether any code calls that function, or takes a reference to it.
+    fn names(&self, function: FuncId) -> bool {
+        let wanted = Reference::Item(Item::Func(function));
+        self.uses.iter().any(|(_, uses)| uses.references.binary_search(&wanted).is_ok())
+    }
+
     fn read(module: &Module<'_>) -> Result<Code, Error> {
         let is_passive = |segment: &Reference| match *segment {
             Reference::Data(id) => matches!(module.data.get(id), Some(Data { kind: DataKind::Passive, .. })),

@@ -57,7 +57,12 @@ pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
             module.set_body(id, body)?;
         }
     }
-    segments.into_iter().for_each(|id| drop(module.elements.remove(id)));
+    // They stay, of nothing, so that no index moves and all other code is copied.
+    for id in segments {
+        if let Some(element) = module.elements.get_mut(id) {
+            element.items = ElementItems::Functions(Vec::new());
+        }
+    }
     // Names are for backtraces, which the other copy is for.
     module.customs.clear();
     module.encode().map(Some)
