@@ -8,12 +8,17 @@
 use super::Prepared;
 use crate::module::Uses;
 use crate::{ElementId, ElementItems, ElementKind, Error, FuncId, Module, Source, Table, TableId, TypeId, parallel};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wasm_encoder::{BlockType, Instruction};
-use wasmparser::{Operator, RefType};
+use wasmparser::{FuncType, Operator, RefType};
 
 /// What a table holds from the beginning to the end.
 type Entries = BTreeMap<u32, FuncId>;
+
+/// As many entries as a `br_table` may have: wasmparser's limit, and so the engine's.
+const MOST_ENTRIES: usize = 65_520;
+/// Tables that are called with more types are left as they are: each choice is looked up among all types.
+const MOST_CHOICES: usize = 1_000;
 
 /// The copy with such tables empty, or none if there is no such table.
 pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
@@ -27,18 +32,20 @@ pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
     let callers: Vec<FuncId> = all.iter().filter(|(_, uses)| !uses.calls.is_empty()).map(|(id, _)| *id).collect();
     drop(all);
     let (tables, segments) = closed(&module, &open);
-    if segments.is_empty() || !module.types.differ_by_shape() {
+    if segments.is_empty() || calls.len() > MOST_CHOICES || !module.types.differ_by_shape() {
         return Ok(None);
     }
-    // A choice is as large as what is between its first function and its last.
-    let mut most = prepared.module.len();
+    let tables: BTreeMap<TableId, _> = tables.iter().map(|(id, entries)| (*id, by_type(&module, entries))).collect();
+    // All choices together are no larger than the module.
+    let mut room = prepared.module.len();
     let mut choices = BTreeMap::new();
     for (table, ty) in calls {
-        let Some(entries) = tables.get(&table) else { continue };
-        let choice = Choice::new(&module, entries, ty);
-        let Some(left) = most.checked_sub(choice.targets.len()) else { return Ok(None) };
-        most = left;
-        choices.insert((table, ty), choice.add(&mut module, ty)?);
+        let (Some(by_type), Some(of)) = (tables.get(&table), module.types.function(ty).cloned()) else { continue };
+        let Some(choice) = Choice::new(by_type.get(&of).map_or(&[], Vec::as_slice)) else { return Ok(None) };
+        let size = choice.targets.len() + choice.functions.len() * (of.params().len() + 1);
+        let Some(left) = room.checked_sub(size) else { return Ok(None) };
+        room = left;
+        choices.insert((table, ty), choice.add(&mut module, &of));
     }
     let bodies = parallel::map(callers, prepared.module.len(), |id| {
         let body = module.edit(id, |operator, edit| {
@@ -100,6 +107,17 @@ fn written(module: &Module<'_>, table: TableId, at: Option<u64>, items: &Element
     fits.then(|| (at as u32..).zip(functions.iter().copied()).collect())
 }
 
+/// What of a table is of each type, in order.
+fn by_type(module: &Module<'_>, entries: &Entries) -> HashMap<FuncType, Vec<(u32, FuncId)>> {
+    let mut by_type: HashMap<FuncType, Vec<(u32, FuncId)>> = HashMap::new();
+    for (at, id) in entries {
+        if let Some(ty) = module.function_type(*id) {
+            by_type.entry(ty.clone()).or_default().push((*at, *id));
+        }
+    }
+    by_type
+}
+
 /// A choice among the functions of one type in a table.
 struct Choice {
     /// The first entry that has one.
@@ -110,27 +128,26 @@ struct Choice {
 }
 
 impl Choice {
-    fn new(module: &Module<'_>, entries: &Entries, ty: TypeId) -> Choice {
-        let wanted = module.types.function(ty);
-        let is_wanted = |id: &FuncId| module.function_type(*id) == wanted;
-        let suitable: Vec<(u32, FuncId)> =
-            entries.iter().filter(|(_, id)| is_wanted(id)).map(|(at, id)| (*at, *id)).collect();
+    /// None if there are too many entries from the first to the last.
+    fn new(suitable: &[(u32, FuncId)]) -> Option<Choice> {
         let functions: BTreeSet<FuncId> = suitable.iter().map(|(_, id)| *id).collect();
         let functions: Vec<FuncId> = functions.into_iter().collect();
         let first = suitable.first().map_or(0, |(at, _)| *at);
-        let span = suitable.last().map_or(0, |(at, _)| at - first + 1);
-        let mut targets = vec![functions.len() as u32; span as usize];
+        let span = suitable.last().map_or(0, |(at, _)| (at - first) as usize + 1);
+        if span > MOST_ENTRIES {
+            return None;
+        }
+        let mut targets = vec![functions.len() as u32; span];
         for (at, id) in suitable {
-            if let (Some(target), Ok(which)) = (targets.get_mut((at - first) as usize), functions.binary_search(&id)) {
+            if let (Some(target), Ok(which)) = (targets.get_mut((at - first) as usize), functions.binary_search(id)) {
                 *target = which as u32;
             }
         }
-        Choice { first, functions, targets }
+        Some(Choice { first, functions, targets })
     }
 
     /// Adds it as a function, which takes what the functions take, and the entry.
-    fn add(&self, module: &mut Module<'_>, ty: TypeId) -> Result<FuncId, Error> {
-        let of = module.types.function(ty).ok_or_else(|| Error::internal("a call of no function type"))?.clone();
+    fn add(&self, module: &mut Module<'_>, of: &FuncType) -> FuncId {
         let params: Vec<_> = of.params().iter().copied().chain([wasmparser::ValType::I32]).collect();
         let own = module.types.add_function(&params, of.results());
         let entry = of.params().len() as u32;
@@ -144,7 +161,7 @@ impl Choice {
             code.extend([Instruction::Call(function.0), Instruction::Return]);
         }
         code.extend([Instruction::End, Instruction::Unreachable, Instruction::End]);
-        Ok(module.add_function(own, &[], &code))
+        module.add_function(own, &[], &code)
     }
 }
 
@@ -206,8 +223,30 @@ mod tests {
         assert!(without(&subtype).is_none());
         // A choice among few functions that stand far apart would be larger than the module.
         let far =
-            "(module (type $f (func)) (table 200000 funcref) (elem (i32.const 0) $one) (elem (i32.const 199999) $one)
+            "(module (type $f (func)) (table 60000 funcref) (elem (i32.const 0) $one) (elem (i32.const 59999) $one)
             (func $one) (func (export \"wizer.initialize\") (call_indirect (type $f) (i32.const 0))))";
         assert!(without(far).is_none());
+        // And one among many functions with many parameters.
+        let few = |functions: usize| {
+            let (params, args) = ("i32 ".repeat(900), "(i32.const 0) ".repeat(900));
+            format!(
+                "(module (type $f (func (param {params}))) (table {functions} funcref) (func $one (type $f)) {}
+                   (elem (i32.const 0) {}) (func (export \"wizer.initialize\") {args} (call_indirect (type $f) (i32.const 0))))",
+                "(func (type $f))".repeat(functions - 1),
+                (0..functions).map(|n| format!("{n} ")).collect::<String>()
+            )
+        };
+        assert!(without(&few(2)).is_some() && without(&few(20)).is_none());
+        // More types than are worth it: each has ten results.
+        let results = |n: usize| (0..10).map(|bit| ["i32 ", "i64 "][n >> bit & 1]).collect::<String>();
+        let types: String = (0..=MOST_CHOICES).map(|n| format!("(type (func (result {})))", results(n))).collect();
+        let calls: String = (0..=MOST_CHOICES)
+            .map(|n| format!("(call_indirect (type {n}) (i32.const 0)) {} ", "drop ".repeat(10)))
+            .collect();
+        let many = format!(
+            "(module {types} (table 1 funcref) (elem (i32.const 0) 0) (func)
+               (func (export \"wizer.initialize\") {calls}))"
+        );
+        assert!(without(&many).is_none());
     }
 }
