@@ -1,6 +1,6 @@
 //! How long programs take from an instance's making to the end of main, compiled before: ours and somebody else's in
-//! turns. Beside it how many instructions of wasm they run, which no noise changes. `cargo xtask bench --only snapshots,speed` names the modules in the file WBUILD_MODULES, and reads what is written
-//! to WBUILD_ANSWER.
+//! turns. Beside it how many instructions of wasm they run, which no noise changes. `cargo xtask bench --only
+//! snapshots,speed` names the modules in the file WBUILD_MODULES, and reads what is written to WBUILD_ANSWER.
 
 use std::time::Instant;
 

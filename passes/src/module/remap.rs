@@ -138,24 +138,17 @@ impl Remap {
             self.val_type(ty).map_err(error)?.encode(out);
         }
         let mut operators = locals.into_operators_reader();
-        // The memory that nearly all code means is not told of.
-        let tells_all = self.memories.0.first().is_none_or(|&first| first == 0);
-        if encodings == Encodings::Shortest || !tells_all {
-            while !operators.eof() {
-                moved(operators.original_position() - old_start, out.len() - new_start);
-                let operator = operators.read()?;
-                self.instruction(operator).map_err(error)?.encode(out);
-            }
-            return Ok(());
-        }
-        // What names nothing is copied, which is most of any code.
+        // What names nothing is copied, which is most of any code. Not told of is that nearly all loads and stores name the
+        // first memory.
+        let copies = encodings == Encodings::AsRead && self.memories.0.first().is_none_or(|&first| first == 0);
         let mut naming = Naming::default();
         let bytes = body.as_bytes();
         let mut copied = operators.original_position() - old_start;
         while !operators.eof() {
             let at = operators.original_position() - old_start;
             moved(at, out.len() - new_start + at - copied);
-            if let Some(operator) = operators.visit_operator(&mut naming)? {
+            let written = if copies { operators.visit_operator(&mut naming)? } else { Some(operators.read()?) };
+            if let Some(operator) = written {
                 out.extend_from_slice(&bytes[copied..at]);
                 self.instruction(operator).map_err(error)?.encode(out);
                 copied = operators.original_position() - old_start;

@@ -88,11 +88,10 @@ fn closed(module: &Module<'_>, open: &BTreeSet<TableId>) -> (BTreeMap<TableId, E
         let ElementKind::Active { table, offset, .. } = &element.kind else { continue };
         let Some(held) = tables.get_mut(table) else { continue };
         segments.push((*table, id));
-        let entries = held.as_mut().zip(written(module, *table, offset.integer(), &element.items));
-        *held = entries.map(|(entries, written)| {
-            entries.extend(written);
-            std::mem::take(entries)
-        });
+        match written(module, *table, offset.integer(), &element.items) {
+            Some(written) => held.iter_mut().for_each(|entries| entries.extend(&written)),
+            None => *held = None,
+        }
     }
     let tables: BTreeMap<TableId, Entries> = tables.into_iter().filter_map(|(id, held)| Some((id, held?))).collect();
     let segments = segments.into_iter().filter(|(table, _)| tables.contains_key(table)).map(|(_, id)| id).collect();
