@@ -23,7 +23,7 @@ fn main() {
     if wbuild::cli::becomes_another(&program, &words) {
         std::process::exit(wbuild::cli::main(&program, &words));
     }
-    give_memory_back();
+    set_allocator(&words);
     wbuild::process::clean_up_on_interrupt();
     let work = move || wbuild::cli::main(&program, &words);
     let status = match std::thread::Builder::new().stack_size(STACK).spawn(work.clone()) {
@@ -34,18 +34,31 @@ fn main() {
     std::process::exit(status);
 }
 
-/// glibc would keep the large buffers of one stage for the next, which needs them in other sizes: while Binaryen
+/// Commands that compile modules by an engine.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const COMPILING: [&str; 3] = ["preinit", "run", "verify"];
+
+/// glibc's heaps of threads grow and shrink by what is asked for, page by page, and each step stops all threads: 2,600 of
+/// them while Winch compiles SQLite. So they grow by megabytes where an engine compiles, and what is freed stays.
+///
+/// Elsewhere glibc would keep the large buffers of one stage for the next, which needs them in other sizes: while Binaryen
 /// works on a module of 1 MB that was 3 MB of nothing. And of the program itself, which holds a whole engine and
 /// Binaryen, starting maps 12 MB, 16 pages around every one touched; a build needs a few of them again.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn give_memory_back() {
+fn set_allocator(words: &[OsString]) {
     unsafe extern "C" {
         static __executable_start: u8;
         static etext: u8;
     }
-    // SAFETY: nothing else runs yet, and the threshold is in the range that glibc takes. Between these two symbols of
+    // SAFETY: nothing else runs yet, and the numbers are in the ranges that glibc takes. Between these two symbols of
     // the linker's lie only pages of the file that nobody may write: what is dropped comes back when it is touched.
     unsafe {
+        if words.first().is_some_and(|word| COMPILING.iter().any(|command| word == command)) {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, 512 << 20);
+            libc::mallopt(libc::M_TOP_PAD, 16 << 20);
+            return;
+        }
         libc::mallopt(libc::M_MMAP_THRESHOLD, 64 << 10);
         let page = libc::sysconf(libc::_SC_PAGESIZE) as usize;
         let start = (&raw const __executable_start as usize).next_multiple_of(page);
@@ -58,4 +71,4 @@ fn give_memory_back() {
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn give_memory_back() {}
+fn set_allocator(_words: &[OsString]) {}

@@ -83,6 +83,35 @@ fn added_constants_become_offsets_only_where_low_memory_is_unused() {
     assert_eq!(kept(optimize(&request).unwrap()), Reason::NotBetter);
 }
 
+/// Of a module of our own links it needs no option to be told so: `--zero-filled-memory` and
+/// `directize-initial-contents-immutable` are about those of others.
+#[test]
+fn a_memory_of_ones_own_is_zero_and_a_table_of_ones_own_stays_as_it_was_filled() {
+    let tool = builtin();
+    let optimized = |text: &str| {
+        let module = wasm(text);
+        let request = Request { accept: Accept::AnySize, ..Request::new(&module, Level::Oz, &tool) };
+        wasmprinter::print_bytes(better(optimize(&request).unwrap())).unwrap()
+    };
+    let memory = |memory: &str| {
+        let zeros = "\\00".repeat(100);
+        optimized(&format!(r#"(module (memory {memory} 1) (data (i32.const 1024) "begin{zeros}end"))"#))
+    };
+    let is_split = |text: String| text.contains("\"begin\"") && text.contains("\"end\"");
+    assert!(is_split(memory("(export \"m\")")));
+    assert!(!is_split(memory("(import \"m\" \"m\")")));
+    let table = |table: &str| {
+        optimized(&format!(
+            r#"(module (type $t (func (param i32))) (import "m" "f" (func $f (param i32))) (table {table} 2 funcref)
+            (elem (i32.const 1) $f)
+            (func (export "f") (param i32) (call_indirect (type $t) (local.get 0) (i32.const 1))))"#
+        ))
+    };
+    assert!(!table("").contains("call_indirect"));
+    assert!(table("(export \"t\")").contains("call_indirect"));
+    assert!(table("(import \"m\" \"t\")").contains("call_indirect"));
+}
+
 /// Only one function can be called indirectly, and it gives 7 each time.
 const CONSTANT_CALL: &str = r#"(module (type $t (func (result i32)))
     (table TABLE 1 funcref) (elem (i32.const 0) $seven)

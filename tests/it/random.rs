@@ -1,7 +1,7 @@
 //! Random modules through random lists of passes, and through Binaryen between them: nobody outside
 //! may be able to tell.
 //!
-//! WBUILD_RANDOM_MODULES says how many (10,000 unless set); WBUILD_RANDOM_SEED repeats one.
+//! WBUILD_RANDOM_MODULES says how many (20,000 unless set); WBUILD_RANDOM_SEED repeats one.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ fn random_modules_behave_the_same_after_random_passes() {
         println!("seed {seed}: {case:?}");
         return assert!(!matches!(case, Case::Failed(_)), "{case:?}");
     }
-    let wanted = number("WBUILD_RANDOM_MODULES").unwrap_or(10_000);
+    let wanted = number("WBUILD_RANDOM_MODULES").unwrap_or(20_000);
     // One in ten may be skipped.
     let seeds: Vec<u64> = (0..wanted * 10 / 9).collect();
     let batches: Vec<&[u64]> = seeds.chunks(BATCH as usize).collect();
