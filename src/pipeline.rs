@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use wbuild_passes as passes;
 use wbuild_passes::Input;
+use wbuild_passes::link::Addresses;
 use wbuild_passes::segments::Measure;
 
 use crate::args;
@@ -65,8 +66,10 @@ pub enum Stage {
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
     Binaryen(binaryen::Level, Order, Reason),
-    /// What the linker knew is used, and taken out.
-    LinkInformation(Reason),
+    /// What the linker knew is used, and taken out but for the names of addresses.
+    LinkInformation(Addresses, Reason),
+    /// Addresses become numbers again, and what nothing names any more goes.
+    Addresses(Reason),
     /// Functions and locals are ordered in several ways, and the one stays that gzip makes smallest.
     Orders(Reason),
     /// Initialization is run, and the module written as it was then.
@@ -97,7 +100,8 @@ impl Stage {
             Stage::Passes(steps) => steps.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "),
             Stage::Binaryen(level, order, _) => format!("binaryen {}{}", level.flag(), order.suffix()),
             Stage::Harden(..) => "harden".to_string(),
-            Stage::LinkInformation(_) => "link-information".to_string(),
+            Stage::LinkInformation(..) => "link-information".to_string(),
+            Stage::Addresses(_) => "addresses".to_string(),
             Stage::Orders(_) => "orders".to_string(),
             Stage::Snapshot(..) => "snapshot".to_string(),
             Stage::Smallest(ways, _) => format!("smallest of {}", ways.len()),
@@ -118,7 +122,8 @@ impl Stage {
             }
             Stage::Binaryen(_, _, reason)
             | Stage::Harden(_, reason)
-            | Stage::LinkInformation(reason)
+            | Stage::LinkInformation(_, reason)
+            | Stage::Addresses(reason)
             | Stage::Orders(reason)
             | Stage::Snapshot(_, reason) => vec![(self.name(), reason)],
         }
@@ -160,7 +165,6 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     // Nothing at -O0: it is for quick builds, and for DWARF that still fits the code.
     let optimize = options.level != Level::O0;
     let (mut first, mut second, mut last): (Vec<Step>, Vec<Step>, Vec<Step>) = Default::default();
-    let mut binaryen = None;
     if linked {
         first.push((crate::runtime::SJLJ_PASS, "setjmp's imports become code, or nothing can run the module"));
     }
@@ -170,9 +174,15 @@ pub fn stages(options: &Options) -> Vec<Stage> {
             first.push((unused, "types that nothing has any more are as new as what had them"));
         }
     }
+    let binaryen = binaryen_level(options.level).filter(|_| options.binaryen != binaryen::Tool::Off);
+    // One more way to go; a snapshot's memory holds numbers.
+    let more = options.effort == Effort::Max && binaryen.is_some();
+    let addresses = match more && options.link_information && options.preinit.is_none() {
+        true => Addresses::Named,
+        false => Addresses::Numbers,
+    };
     if optimize {
         first.push((unused, "what is dead costs every later stage time"));
-        binaryen = binaryen_level(options.level).filter(|_| options.binaryen != binaryen::Tool::Off);
         if binaryen.is_some() {
             second.push((unused, "what Binaryen inlined everywhere is dead now, and so is what it used"));
         }
@@ -222,23 +232,27 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let why = "initialization runs now instead of at every start; before anything that takes its time";
     let snapshot = options.preinit.clone().map(|options| Stage::Snapshot(Box::new(options), why));
     let why = "the linker says which objects nothing writes or reads; first, since it is true of its own module only";
-    let information = options.link_information.then_some(Stage::LinkInformation(why));
+    let information = options.link_information.then_some(Stage::LinkInformation(addresses, why));
+    let why = "numbers again; behind Binaryen, data is dead that only code named which that removed";
+    let place = (addresses == Addresses::Named).then_some(Stage::Addresses(why));
     let why = "what is alike near each other, and numbered alike; last, as it looks at the bytes that there will be";
     let dense = options.goal == Goal::Compressed && options.level.for_size();
     let orders = dense.then_some(Stage::Orders(why));
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
     let mut stages: Vec<Stage> = [information, passes(first), snapshot].into_iter().flatten().collect();
-    let rest = |order| -> Vec<Stage> {
-        let rest = [binaryen(order), passes(second.clone()), harden.clone(), passes(last.clone()), orders.clone()];
+    let rest = |before: Option<Stage>, order, behind: Option<Stage>| -> Vec<Stage> {
+        let (second, last) = (passes(second.clone()), passes(last.clone()));
+        let rest = [before, binaryen(order), behind, second, harden.clone(), last, orders.clone()];
         rest.into_iter().flatten().collect()
     };
-    if options.effort == Effort::Max && binaryen(Order::Once).is_some() {
-        let ways = Order::of(options.level.for_size());
-        let ways = ways.iter().map(|&order| Way { name: order.name(), stages: rest(order) });
-        stages
-            .push(Stage::Smallest(ways.collect(), "which of Binaryen's ways is best, only the finished module tells"));
+    if more {
+        let ways = Order::of(options.level.for_size()).iter();
+        let ways = ways.map(|&order| Way { name: order.name(), stages: rest(place.clone(), order, None) });
+        let names = place.iter().map(|_| Way { name: "names", stages: rest(None, Order::Twice, place.clone()) });
+        let ways = ways.chain(names).collect();
+        stages.push(Stage::Smallest(ways, "which of Binaryen's ways is best, only the finished module tells"));
     } else {
-        stages.extend(rest(Order::Once));
+        stages.extend(rest(None, Order::Once, None));
     }
     stages
 }
@@ -325,17 +339,29 @@ pub fn run(
                 Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
-            Stage::LinkInformation(_) => {
-                let settled = passes::link::settle(&module).map_err(|error| explain(error, what))?;
+            Stage::LinkInformation(addresses, _) => {
+                let settled = passes::link::settle(&module, *addresses).map_err(|error| explain(error, what))?;
                 note = Some(match settled.doubt {
                     Some(doubt) => format!("not used: {doubt}"),
                     None => format!(
                         "{} loads are constants, {} stores went, {} indirect calls are direct or traps, \
-                         {} functions left the table, {} bytes of data are zero, {} objects stand elsewhere",
-                        settled.loads, settled.stores, settled.calls, settled.places, settled.cleared, settled.moved
+                         {} functions left the table, {} bytes of data are zero, {} objects stand elsewhere, \
+                         {} addresses are names",
+                        settled.loads,
+                        settled.stores,
+                        settled.calls,
+                        settled.places,
+                        settled.cleared,
+                        settled.moved,
+                        settled.named
                     ),
                 });
                 module = settled.module;
+            }
+            Stage::Addresses(_) => {
+                let (placed, cleared) = passes::link::place(&module).map_err(|error| explain(error, what))?;
+                note = Some(format!("{cleared} bytes of data are zero"));
+                module = placed;
             }
             Stage::Orders(_) => {
                 let (smallest, kept) = densest(what, &module, options.verify_each)?;

@@ -68,6 +68,10 @@ impl Facts {
                 Payload::ImportSection(section) => {
                     for import in section.into_imports() {
                         let import = import?;
+                        // The linker's addresses, which are numbers at the end.
+                        if import.module == wbuild_passes::link::IMPORTED_FROM {
+                            continue;
+                        }
                         let function = matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_));
                         let index = function.then_some(functions);
                         functions += u32::from(function);

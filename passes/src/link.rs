@@ -37,6 +37,7 @@ mod calls;
 mod dead;
 mod knowledge;
 mod live;
+mod named;
 mod order;
 mod strings;
 mod uses;
@@ -50,6 +51,8 @@ use wasmparser::Operator;
 use crate::{Error, FuncId, Module};
 use calls::Simple;
 use knowledge::Knowledge;
+use named::Names;
+pub use named::{IMPORTED_FROM, place};
 use order::Order;
 pub use strings::strings;
 use uses::{Access, Uses};
@@ -71,13 +74,24 @@ pub struct Settled {
     pub cleared: usize,
     /// How many objects of data stand elsewhere.
     pub moved: usize,
+    /// How many addresses are imported globals until [`place`].
+    pub named: usize,
     /// Why the information was not used.
     pub doubt: Option<String>,
 }
 
+/// What becomes of addresses in code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Addresses {
+    /// They are numbers like others.
+    Numbers,
+    /// Those that may lose their last use are imported globals, until [`place`].
+    Named,
+}
+
 /// Uses the link information of a module that wasm-ld made with `--emit-relocs`, and takes it out. A module without is
 /// given back as it is.
-pub fn settle(bytes: &[u8]) -> Result<Settled, Error> {
+pub fn settle(bytes: &[u8], addresses: Addresses) -> Result<Settled, Error> {
     crate::validate(bytes)?;
     let (known, doubt) = match knowledge::read(bytes) {
         Ok(known) => (known, None),
@@ -94,7 +108,11 @@ pub fn settle(bytes: &[u8]) -> Result<Settled, Error> {
     let dead = dead::never_loaded(&known, &live, &changes);
     let order = Order::find(&known, &live.uses, &changes, &dead);
     order.point(&mut known);
-    let (mut places, mut cleared) = (0, 0);
+    let names = match addresses {
+        Addresses::Numbers => Names::default(),
+        Addresses::Named => Names::find(&original, &known, &live.uses, &order, &dead, &mut changes),
+    };
+    let (mut places, mut cleared, mut named) = (0, 0, 0);
     let module = crate::run::rewrite(&order.name(&known, bytes), "link-information", |module| {
         changes.make(module, &known)?;
         places = dead::empty_places(module, &known, &live);
@@ -102,10 +120,11 @@ pub fn settle(bytes: &[u8]) -> Result<Settled, Error> {
         cleared = dead::clear(&mut known, &dead);
         order.arrange(module, &known);
         remove(module);
+        named = names.import(module);
         Ok(())
     })?;
     let Changes { loads, stores, calls, .. } = changes;
-    Ok(Settled { module, loads, stores, calls, places, cleared, moved: order.moved(), doubt })
+    Ok(Settled { module, loads, stores, calls, places, cleared, moved: order.moved(), named, doubt })
 }
 
 /// Takes the link information out of a module, unused.
@@ -118,7 +137,9 @@ pub fn without(bytes: &[u8]) -> Result<Vec<u8>, Error> {
 }
 
 fn remove(module: &mut Module<'_>) {
-    module.customs.retain(|custom| custom.name != "linking" && !custom.name.starts_with("reloc."));
+    module.customs.retain(|custom| {
+        custom.name != "linking" && !custom.name.starts_with("reloc.") && !Names::is_section(&custom.name)
+    });
 }
 
 /// What becomes of an operator.
@@ -126,6 +147,8 @@ enum Fate {
     Becomes(Vec<Instruction<'static>>),
     /// A load, which becomes the constant that stands at these addresses.
     Constant(Range<u32>),
+    /// A load or store, which adds nothing to its address any more.
+    WithoutOffset,
 }
 
 /// What becomes of code.
@@ -152,7 +175,7 @@ impl Changes {
         let Some((last, before)) = operators.split_last() else { return false };
         let is_gone = match self.fate(function, before.len()) {
             Some(Fate::Constant(_)) => true,
-            Some(Fate::Becomes(_)) => false,
+            Some(Fate::Becomes(_) | Fate::WithoutOffset) => false,
             None if *last == Simple::Load => self.discard(function, before),
             None => *last == Simple::Value,
         };
@@ -198,6 +221,7 @@ impl Changes {
                         let bytes = known.bytes(range.clone()).ok_or_else(|| Error::internal("a constant is gone"))?;
                         edit.before(&constant(operator, bytes)?);
                     }
+                    Fate::WithoutOffset => edit.before(&crate::op::with_offset(operator, 0)?),
                 }
                 Ok(())
             })?;

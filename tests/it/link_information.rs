@@ -6,6 +6,7 @@ use std::process::Command;
 
 use wbuild::oracle::Random;
 use wbuild::toolchain::{self, Request, Toolchain};
+use wbuild_passes::link::{Addresses, place, settle};
 
 use crate::rust::{output, text};
 
@@ -143,6 +144,7 @@ struct Counts {
     places: usize,
     cleared: usize,
     moved: usize,
+    named: usize,
 }
 
 fn counts(folder: &Path) -> Counts {
@@ -152,8 +154,8 @@ fn counts(folder: &Path) -> Counts {
     let stage = stages.iter().find(|stage| stage["name"] == "link-information").unwrap();
     let note = stage["note"].as_str().unwrap();
     let numbers: Vec<usize> = note.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
-    let [loads, stores, calls, places, cleared, moved] = numbers[..] else { panic!("{note}") };
-    Counts { loads, stores, calls, places, cleared, moved }
+    let [loads, stores, calls, places, cleared, moved, named] = numbers[..] else { panic!("{note}") };
+    Counts { loads, stores, calls, places, cleared, moved, named }
 }
 
 #[test]
@@ -246,6 +248,38 @@ fn what_only_parts_of_objects_name_that_nobody_loads_goes() {
     assert!(!there, "{less:?}");
     assert_eq!(less.places, all.places + 1, "{less:?} and {all:?}");
     assert!(less.cleared >= all.cleared + 12, "{less:?} and {all:?}");
+}
+
+#[test]
+fn data_that_only_code_names_that_binaryen_removes_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    // Neither the compiler nor the linker knows what `say` is given.
+    let part = "#include <stdio.h>\nchar first[] = \"never said\"; char *list[] = {first, \"also said\"}; int r = 1;\n\
+        int say(int loud, int n) { if (loud) puts(list[n]); return r + n; }\n";
+    let there = |part: &str, loud: &str, words: &[&str]| {
+        let main = format!("#include <string.h>\nint say(int, int); MAIN(say({loud}, n) == 99)");
+        let words = [&["--opt-effort=max"], words].concat();
+        let module = build(folder.path(), &Case { name: loud, part, main: &main, words: &words }, "-Oz");
+        ["never said", "also said"].map(|text| module.windows(text.len()).any(|bytes| bytes == text.as_bytes()))
+    };
+    assert_eq!(there(part, "0", &[]), [false, false]);
+    assert!(counts(folder.path()).named > 3, "{:?}", counts(folder.path()));
+    // Whoever calls it with another number; without Binaryen; and where something is left that leads there.
+    assert_eq!(there(part, "n > 5", &[]), [true, true]);
+    assert_eq!(there(part, "0", &["--binaryen=off"]), [true, true]);
+    assert_eq!(there(part, "0", &["-Wl,--export=list"]), [true, true]);
+    assert_eq!(there(&part.replace("char first", "__attribute__((used)) char first"), "0", &[]), [true, false]);
+    let indexed = part.replace("return r + n", "return r + first[n + 1]");
+    assert_eq!(there(&indexed, "0", &[]), [true, false]);
+}
+
+#[test]
+fn sections_that_say_they_are_of_wbuild_s_are_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let part =
+        "__asm__(\".section .custom_section.wbuild.objects,\\\"\\\",@\\n.ascii \\\"abc\\\"\\n.text\\n\"); int x = 1;";
+    let module = build(folder.path(), &case("a section", part, "extern int x; MAIN(x == n + 5)"), "-Oz");
+    assert!(!module.windows(14).any(|bytes| bytes == b"wbuild.objects"));
 }
 
 #[test]
@@ -378,13 +412,18 @@ fn with_relocations(folder: &Path) -> Vec<u8> {
 fn link_information_that_lies_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
     let module = with_relocations(folder.path());
-    let honest = wbuild_passes::link::settle(&module).unwrap();
+    let settle = |module: &[u8]| {
+        let settled = settle(module, Addresses::Named).ok()?;
+        Some((place(&settled.module).unwrap().0, settled))
+    };
+    let (placed, honest) = settle(&module).unwrap();
     assert!(honest.doubt.is_none() && honest.loads > 3 && honest.stores > 3, "{:?} {honest:?}", honest.doubt);
+    assert!(honest.named > 3, "{honest:?}");
     let prints = |module: &[u8]| {
         std::fs::write(folder.path().join("b.wasm"), module).unwrap();
         text(&output(folder.path(), &["run", "b.wasm"]))
     };
-    assert_eq!(prints(&honest.module), "1 8 7\n");
+    assert_eq!(prints(&placed), "1 8 7\n");
     // Where the sections begin whose bytes are changed: relocations of code and data, and symbols.
     let ranges: Vec<std::ops::Range<usize>> = wasmparser::Parser::new(0)
         .parse_all(&module)
@@ -411,10 +450,10 @@ fn link_information_that_lies_is_not_believed() {
                 _ => lie[at] ^ 1 << (numbers.next() % 8),
             };
         }
-        let Ok(settled) = wbuild_passes::link::settle(&lie) else { continue };
+        let Some((module, settled)) = settle(&lie) else { continue };
         doubted += usize::from(settled.doubt.is_some());
-        if settled.module != honest.module {
-            others.insert(settled.module);
+        if module != placed {
+            others.insert(module);
         }
     }
     assert!(doubted > 1000, "{doubted}");

@@ -165,7 +165,11 @@ fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<
                     let orders = [("reorder-locals", *why), ("reorder-functions-for-compression", *why)];
                     batch.iter().map(|module| run_passes(module, &orders)).collect()
                 }
-                Stage::Harden(..) | Stage::LinkInformation(_) | Stage::Snapshot(..) | Stage::Smallest(..) => {
+                Stage::Harden(..)
+                | Stage::LinkInformation(..)
+                | Stage::Addresses(_)
+                | Stage::Snapshot(..)
+                | Stage::Smallest(..) => {
                     unreachable!("they are tested by themselves")
                 }
             };

@@ -62,7 +62,7 @@ impl Order {
     }
 
     /// By how much the address of an object becomes larger; functions stay.
-    fn distance(&self, object: usize) -> u32 {
+    pub fn distance(&self, object: usize) -> u32 {
         self.distances.get(object).copied().unwrap_or(0)
     }
 

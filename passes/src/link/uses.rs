@@ -28,6 +28,18 @@ pub(super) struct Uses {
     pub stored: Vec<bool>,
     /// Whether a number that is no address as the linker says may be its address, or code reaches beyond it.
     pub pinned: Vec<bool>,
+    /// The constants that are addresses of objects.
+    pub constants: Vec<Constant>,
+    /// Whether code has its address where it is neither a constant nor the offset of an access at a constant.
+    pub indexed: Vec<bool>,
+}
+
+/// A constant that is an address, as the linker says.
+pub(super) struct Constant {
+    pub function: FuncId,
+    pub operator: usize,
+    pub object: usize,
+    pub address: u32,
 }
 
 /// A load or store at a known address within an object.
@@ -39,6 +51,8 @@ pub(super) struct Access {
     pub object: usize,
     pub range: Range<u32>,
     pub is_store: bool,
+    /// Whether it is the offset that the linker calls an address, at a constant that is none.
+    pub by_offset: bool,
     /// The object whose address it stores.
     stores: Option<usize>,
 }
@@ -61,13 +75,18 @@ pub(super) fn find(
     table_is_shared: bool,
 ) -> Result<Uses, Error> {
     let none = || vec![false; known.count()];
-    let mut uses = Uses { accesses: Vec::new(), escaped: none(), loaded: none(), stored: none(), pinned: none() };
+    let (escaped, loaded, stored, pinned, indexed) = (none(), none(), none(), none(), none());
+    let mut uses = Uses { escaped, loaded, stored, pinned, indexed, ..Uses::default() };
     uses.escaped[known.objects.len()..].fill(table_is_shared);
     let getters = getters(module, known)?;
     for (index, object) in known.objects.iter().enumerate() {
         uses.escaped[index] |= object.known_elsewhere;
     }
-    for &function in live.iter().filter(|id| !getters.contains_key(id)) {
+    for &function in live {
+        if let Some(&(address, object)) = getters.get(&function) {
+            uses.constants.extend(object.map(|object| Constant { function, operator: 0, object, address }));
+            continue;
+        }
         let walk = Walk { module, known, getters: &getters, function, uses: &mut uses, stack: Vec::new() };
         walk.run().map_err(|error| error.in_function(function.0))?;
     }
@@ -222,8 +241,13 @@ impl Walk<'_, '_> {
                 let whole = [RelocationType::MemoryAddrSleb, RelocationType::TableIndexSleb];
                 let is_address = relocation.is_none_or(|relocation| whole.contains(&relocation.ty));
                 let value = Value { operator: number, number: *value as u32, object };
-                if !is_address {
-                    self.escapes(object);
+                match (is_address, object) {
+                    (false, Some(object)) => self.is_elsewhere(object),
+                    (true, Some(object)) if object < self.known.objects.len() => {
+                        let (function, operator, address) = (self.function, number, value.number);
+                        self.uses.constants.push(Constant { function, operator, object, address });
+                    }
+                    _ => {}
                 }
                 self.stack.push(is_address.then_some(value));
                 return;
@@ -249,8 +273,8 @@ impl Walk<'_, '_> {
         if let Some(access) = memory_access(operator) {
             return self.access(number, access, object);
         }
-        // Whatever else names an object in code, as position-independent code does.
-        self.escapes(object);
+        // As position-independent code has it.
+        object.into_iter().for_each(|object| self.is_elsewhere(object));
         match shape(self.module, operator) {
             None => self.take(self.stack.len()),
             Some(shape) => {
@@ -292,7 +316,9 @@ impl Walk<'_, '_> {
                     let stores = value.and_then(|value| value.object);
                     let (function, is_store) = (self.function, access.is_store);
                     let operator = number;
-                    self.uses.accesses.push(Access { function, address, operator, object, range, is_store, stores });
+                    let by_offset = named.is_some();
+                    let access = Access { function, address, operator, object, range, is_store, by_offset, stores };
+                    self.uses.accesses.push(access);
                 }
                 None if access.is_store => self.uses.stored[object] = true,
                 None => self.uses.loaded[object] = true,
@@ -300,6 +326,7 @@ impl Walk<'_, '_> {
         }
         if !followed {
             self.escapes(value.and_then(|value| value.object));
+            named.into_iter().for_each(|named| self.uses.indexed[named] = true);
         }
         if !access.is_store {
             self.stack.push(None);
@@ -312,6 +339,12 @@ impl Walk<'_, '_> {
         for value in self.stack.split_off(rest).into_iter().flatten() {
             self.escapes(value.object);
         }
+    }
+
+    /// Code names it in a way that is not followed.
+    fn is_elsewhere(&mut self, object: usize) {
+        self.uses.escaped[object] = true;
+        self.uses.indexed[object] = true;
     }
 
     fn escapes(&mut self, object: Option<usize>) {

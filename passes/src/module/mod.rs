@@ -171,6 +171,14 @@ impl<'a> Module<'a> {
         id
     }
 
+    /// Imports one more global.
+    pub fn add_global_import(&mut self, module: &str, name: &str, ty: wasmparser::GlobalType) -> GlobalId {
+        let import = Import { module: module.to_owned().into(), name: name.to_owned().into() };
+        let id = self.globals.push(Global { ty, source: Source::Import(import) });
+        self.imports.push(Item::Global(id));
+        id
+    }
+
     /// Defines one more function. `code` is written with ids and ends with `End`.
     pub fn add_function(&mut self, ty: TypeId, locals: &[wasm_encoder::ValType], code: &[Instruction<'_>]) -> FuncId {
         let body = Body::new(body_bytes(locals, code).into(), None);

@@ -42,8 +42,9 @@ use wasmparser::{GlobalType, Operator, ValType};
 /// The bytes of a global's definition beside its constant: type, mutability and end.
 const DEFINITION: usize = 3;
 
-/// The most that the section of globals takes beside what is in it.
+/// The most that the section of globals takes beside what is in it, and what that may become longer by.
 const SECTION: usize = 8;
+const LONGER: usize = 3;
 
 /// A constant by its bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +170,6 @@ fn pool(module: &Module<'_>, uses: &BTreeMap<Constant, usize>) -> Vec<Constant> 
             total += saved;
         }
     }
-    // The section may be new, or its length and count longer.
-    if total > SECTION { pooled } else { Vec::new() }
+    let section = if first == 0 { SECTION } else { LONGER };
+    if total > section { pooled } else { Vec::new() }
 }

@@ -1,0 +1,326 @@
+//! Addresses by name: what the linker knew stays known while Binaryen works.
+//!
+//! [`Names::find`] has each address in code that could lose its last use become the value of an imported immutable global, one
+//! for each address, and writes down beside the module which object it is in and which addresses stand in that. To read a
+//! global that nobody knows is valid wherever a constant is, so whoever does not know what it stands for, as Binaryen,
+//! moves it, gives it on and removes it, and makes no other number out of it. [`place`] has the numbers take the place of
+//! the globals again. An object that code named before and that neither code nor an object that is left names is dead
+//! then, and its bytes become zeros.
+//!
+//! An object is named only if every use of it in code that may run can be: as a constant, or as the offset of an access at a
+//! constant. Elsewhere an offset adds to a number without wrapping around, which no other operator does; so
+//! objects that are indexed that way keep their numbers and stay. Objects have their places already; they do not move.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
+
+use wasm_encoder::{Encode, Instruction};
+use wasmparser::{BinaryReader, GlobalType, Operator, ValType};
+
+use super::knowledge::Knowledge;
+use super::order::Order;
+use super::uses::Uses;
+use super::{Changes, Fate};
+use crate::pass::unused;
+use crate::{ConstExpr, Custom, DataKind, Error, FuncId, GlobalId, Module, Place, Source};
+
+/// What named addresses are imported from, short since it stands at each. Their own names are the numbers of the object and of
+/// the address.
+pub const IMPORTED_FROM: &str = "&";
+
+/// The custom section with the objects that have names.
+const SECTION: &str = "wbuild.objects";
+
+/// The most addresses that get names, so that tools stay within their limits on imports.
+const MOST: usize = 50_000;
+
+/// An object with a name.
+#[derive(Default, PartialEq, Debug)]
+struct Object {
+    /// Where it stands, as a start and a length.
+    start: u32,
+    length: u32,
+    /// The objects whose addresses stand in it.
+    names: BTreeSet<u32>,
+}
+
+/// The objects that have names, and what is imported for them.
+#[derive(Default, PartialEq, Debug)]
+pub(super) struct Names {
+    /// The first stands for everything without a name, which is there as long as the module is.
+    objects: Vec<Object>,
+    /// Objects and addresses, in the order of the globals.
+    globals: Vec<(u32, u32)>,
+}
+
+impl Names {
+    /// Names what can be named in code that was read from `module`, and changes it so.
+    pub fn find(
+        module: &Module<'_>,
+        known: &Knowledge<'_>,
+        uses: &Uses,
+        order: &Order,
+        dead: &[Range<u32>],
+        changes: &mut Changes,
+    ) -> Names {
+        if module.globals.iter().filter_map(|(_, global)| global.source.import()).any(|i| i.module == IMPORTED_FROM) {
+            return Names::default();
+        }
+        let mut objects = vec![Object::default()];
+        let mut numbers = vec![None; known.count()];
+        for (index, object) in known.objects.iter().enumerate() {
+            if !object.is_fixed && !object.known_elsewhere && !uses.pinned[index] && !uses.indexed[index] {
+                numbers[index] = Some(objects.len() as u32);
+                let start = object.range.start.wrapping_add(order.distance(index));
+                objects.push(Object { start, length: object.range.end - object.range.start, ..Object::default() });
+            }
+        }
+        for &(at, object) in &known.pointers {
+            let is_cleared =
+                dead.get(dead.partition_point(|range| range.end <= at)).is_some_and(|dead| dead.contains(&at));
+            let holder = known.object_of(&(at..at.saturating_add(4))).and_then(|holder| numbers[holder]).unwrap_or(0);
+            objects[holder as usize].names.extend(numbers[object].filter(|_| !is_cleared));
+        }
+        // Function, operator, object and address, and the access whose offset it was.
+        let mut found = Vec::new();
+        for constant in &uses.constants {
+            let address = constant.address.wrapping_add(order.distance(constant.object));
+            found.push((constant.function, constant.operator, constant.object, address, None));
+        }
+        for access in uses.accesses.iter().filter(|access| access.by_offset) {
+            let address = access.range.start.wrapping_add(order.distance(access.object));
+            found.push((access.function, access.address, access.object, address, Some(access.operator)));
+        }
+        found.retain(|&(function, operator, object, ..)| {
+            numbers[object].is_some() && changes.fate(function, operator).is_none()
+        });
+        let number = |object: usize| numbers[object].unwrap_or_default();
+        let globals: BTreeSet<(u32, u32)> = found.iter().map(|found| (number(found.2), found.3)).collect();
+        if globals.len() > MOST {
+            return Names::default();
+        }
+        let globals: Vec<(u32, u32)> = globals.into_iter().collect();
+        for (function, operator, object, address, access) in found {
+            let place = globals.partition_point(|global| *global < (number(object), address));
+            let global = Instruction::GlobalGet((module.globals.bound() + place) as u32);
+            changes.set(function, operator, Fate::Becomes(vec![global]));
+            if let Some(access) = access {
+                changes.set(function, access, Fate::WithoutOffset);
+            }
+        }
+        Names { objects, globals }
+    }
+
+    /// Imports the globals, in the module that was changed, and writes the objects beside it. Says how many globals those are.
+    pub fn import(&self, module: &mut Module<'_>) -> usize {
+        if self.globals.is_empty() {
+            return 0;
+        }
+        for (object, address) in &self.globals {
+            let ty = GlobalType { content_type: ValType::I32, mutable: false, shared: false };
+            module.add_global_import(IMPORTED_FROM, &format!("{object} {address}"), ty);
+        }
+        let data = section(&self.objects).into();
+        module.customs.push(Custom { name: SECTION.into(), data, after: Place::Data });
+        self.globals.len()
+    }
+
+    /// Whether it is the section that only this file writes and reads.
+    pub fn is_section(name: &str) -> bool {
+        name == SECTION
+    }
+}
+
+/// Has the numbers take the place of the globals that stand for them, removes what nothing needs, and clears objects that
+/// nothing names any more. Says how many bytes of those were not zero. A module without names stays as it is otherwise.
+pub fn place(bytes: &[u8]) -> Result<(Vec<u8>, usize), Error> {
+    let mut cleared = 0;
+    let module = crate::run::rewrite(bytes, "addresses", |module| {
+        unused::imports(module)?;
+        let Some(at) = module.customs.iter().position(|custom| custom.name == SECTION) else { return Ok(()) };
+        let objects = read(&module.customs.remove(at).data)?;
+        let addresses = addresses(module)?;
+        cleared = clear(module, &dead(&objects, addresses.values().map(|(object, _)| *object)));
+        replace(module, &addresses)
+    })?;
+    Ok((module, cleared))
+}
+
+fn section(objects: &[Object]) -> Vec<u8> {
+    let mut data = Vec::new();
+    objects.len().encode(&mut data);
+    for object in objects {
+        [object.start, object.length, object.names.len() as u32].iter().for_each(|number| number.encode(&mut data));
+        object.names.iter().for_each(|name| name.encode(&mut data));
+    }
+    data
+}
+
+fn read(data: &[u8]) -> Result<Vec<Object>, Error> {
+    let mut reader = BinaryReader::new(data, 0);
+    let mut numbers = |count: u32| (0..count).map(|_| Ok(reader.read_var_u32()?)).collect::<Result<Vec<u32>, Error>>();
+    let count = numbers(1)?[0];
+    let mut objects = Vec::new();
+    for _ in 0..count {
+        let [start, length, names] = numbers(3)?[..] else { return Err(Error::internal("an object is cut off")) };
+        objects.push(Object { start, length, names: numbers(names)?.into_iter().collect() });
+    }
+    Ok(objects)
+}
+
+/// The globals that stand for addresses, with the objects and the addresses.
+fn addresses(module: &Module<'_>) -> Result<BTreeMap<GlobalId, (u32, u32)>, Error> {
+    let mut found = BTreeMap::new();
+    for (id, global) in module.globals.iter() {
+        let Some(import) = global.source.import().filter(|import| import.module == IMPORTED_FROM) else { continue };
+        let numbers = import
+            .name
+            .split_once(' ')
+            .and_then(|(object, address)| Some((object.parse().ok()?, address.parse().ok()?)));
+        found.insert(id, numbers.ok_or_else(|| Error::internal("an address without a number"))?);
+    }
+    Ok(found)
+}
+
+/// Where those objects stand that nothing leads to, in order.
+fn dead(objects: &[Object], named: impl Iterator<Item = u32>) -> Vec<Range<u32>> {
+    let mut pending: Vec<u32> = named.chain([0]).collect();
+    let mut live = BTreeSet::new();
+    while let Some(number) = pending.pop() {
+        if let Some(object) = objects.get(number as usize).filter(|_| live.insert(number)) {
+            pending.extend(&object.names);
+        }
+    }
+    let dead = (0..).zip(objects).filter(|(number, _)| !live.contains(number));
+    let mut ranges: Vec<_> = dead.map(|(_, object)| object.start..object.start.saturating_add(object.length)).collect();
+    ranges.sort_by_key(|range| range.start);
+    ranges
+}
+
+/// Clears what memory holds there at first. Says how many bytes were not zero.
+fn clear(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
+    let mut cleared = 0;
+    for id in module.data.ids() {
+        let Some(data) = module.data.get(id) else { continue };
+        let DataKind::Active { memory, offset } = &data.kind else { continue };
+        let Some(start) = offset.integer().filter(|_| memory.0 == 0) else { continue };
+        let inside = |range: &Range<u32>| {
+            let place = |address: u32| u64::from(address).saturating_sub(start).min(data.bytes.len() as u64) as usize;
+            place(range.start)..place(range.end)
+        };
+        let count = |range: &Range<usize>| data.bytes[range.clone()].iter().filter(|&&byte| byte != 0).count();
+        let ranges: Vec<Range<usize>> = dead.iter().map(inside).filter(|range| count(range) > 0).collect();
+        cleared += ranges.iter().map(count).sum::<usize>();
+        if let Some(data) = module.data.get_mut(id).filter(|_| !ranges.is_empty()) {
+            ranges.into_iter().for_each(|range| data.bytes.to_mut()[range].fill(0));
+        }
+    }
+    cleared
+}
+
+fn replace(module: &mut Module<'_>, addresses: &BTreeMap<GlobalId, (u32, u32)>) -> Result<(), Error> {
+    let number = |global: u32| addresses.get(&GlobalId(global)).map(|(_, address)| *address as i32);
+    for id in module.functions.ids() {
+        let sums = sums(module, id, number)?;
+        let changed = module.edit(id, |operator, edit| {
+            let is_added = |behind: usize| edit.position.checked_sub(behind).and_then(|at| sums.get(&at)).is_some();
+            let numbers = match *operator {
+                _ if is_added(1) || is_added(2) => None,
+                Operator::GlobalGet { global_index } => match number(global_index) {
+                    Some(number) => Some(sums.get(&edit.position).copied().unwrap_or(number)),
+                    None => return Ok(()),
+                },
+                _ => return Ok(()),
+            };
+            edit.remove();
+            numbers.into_iter().for_each(|number| edit.before(&Instruction::I32Const(number)));
+            Ok(())
+        })?;
+        if let Some(body) = changed {
+            module.set_body(id, body)?;
+        }
+    }
+    for id in module.globals.ids() {
+        let init = module.globals.get(id).and_then(|global| global.source.defined());
+        let Some(Operator::GlobalGet { global_index }) =
+            init.map(|i| i.reader().get_operators_reader().read()).transpose()?
+        else {
+            continue;
+        };
+        if let (Some(number), Some(global)) = (number(global_index), module.globals.get_mut(id)) {
+            global.source = Source::Defined(ConstExpr::new(&[Instruction::I32Const(number)]));
+        }
+    }
+    module.globals.retain(|id| !addresses.contains_key(&id));
+    Ok(())
+}
+
+/// Where a number is added to an address, by the number of the operator that gives the address; and their sum.
+fn sums(module: &Module<'_>, id: FuncId, number: impl Fn(u32) -> Option<i32>) -> Result<HashMap<usize, i32>, Error> {
+    let mut found = HashMap::new();
+    let Some(body) = module.functions.get(id).and_then(|function| function.source.defined()) else { return Ok(found) };
+    // The operators before.
+    let (mut address, mut added) = (None, None);
+    for (position, operator) in body.reader().get_operators_reader()?.into_iter().enumerate() {
+        let (mut next_address, mut next_added) = (None, None);
+        match operator? {
+            Operator::GlobalGet { global_index } => next_address = number(global_index),
+            Operator::I32Const { value } => next_added = address.map(|address: i32| address.wrapping_add(value)),
+            Operator::I32Add => found.extend(added.map(|sum| (position - 2, sum))),
+            _ => {}
+        }
+        (address, added) = (next_address, next_added);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_take_the_place_of_names_and_what_nothing_leads_to_is_cleared() {
+        // Object 2 stands in 1, object 4 where no names are; 3 is named by a function that nothing calls, and by 5.
+        let mut objects = vec![Object { names: [4].into(), ..Object::default() }];
+        objects.extend((0..5).map(|at| Object { start: 1024 + 4 * at, length: 4, ..Object::default() }));
+        objects[1].names.insert(2);
+        objects[5].names.insert(3);
+        let text = format!(
+            r#"(module
+                (import "{IMPORTED_FROM}" "1 1026" (global $one i32)) (import "{IMPORTED_FROM}" "3 1032" (global $three i32))
+                (import "host" "g" (global $host i32)) (global $same i32 (global.get $one))
+                (memory (export "m") 1) (data (i32.const 1020) "....aaaabbbb") (data (i32.const 1032) "ccccddddee")
+                (data (i32.const 1042) "ee..")
+                (func $never (result i32) (global.get $three))
+                (func (export "f") (result i32)
+                    (i32.add (i32.add (global.get $one) (global.get $host)) (i32.add (i32.const 3) (global.get $same))))
+                (func (export "sum") (result i32) (i32.add (global.get $one) (i32.const -3))))"#
+        );
+        let mut module = wat::parse_str(text).expect("a module");
+        let data = section(&objects);
+        assert_eq!(read(&data).ok(), Some(objects));
+        wasm_encoder::Section::append_to(
+            &wasm_encoder::CustomSection { name: SECTION.into(), data: data.into() },
+            &mut module,
+        );
+        let (placed, cleared) = place(&module).expect("it is placed");
+        assert_eq!(cleared, 8);
+        let text = wasmprinter::print_bytes(&placed).expect("a module");
+        assert_eq!(text.matches("i32.const 1026").count(), 2, "{text}");
+        assert!(text.contains("i32.const 1023\n  )"), "{text}");
+        for there in ["....aaaabbbb", "\\00\\00\\00\\00dddd\\00\\00", "\\00\\00..", "\"host\""] {
+            assert!(text.contains(there), "{there}: {text}");
+        }
+        for gone in ["\"&\"", SECTION, "1032)\n    global.get", "$three"] {
+            assert!(!text.contains(gone), "{gone}: {text}");
+        }
+        assert_eq!(place(&placed).expect("it is as it was"), (placed, 0));
+    }
+
+    #[test]
+    fn what_is_no_list_of_objects_is_an_error() {
+        let data = section(&[Object { start: 1, length: 2, names: [0, 1].into() }]);
+        assert!((0..data.len()).all(|end| read(&data[..end]).is_err()));
+        assert!(read(&[0xff; 5]).is_err());
+    }
+}
