@@ -7,7 +7,10 @@
 
 use super::Prepared;
 use crate::module::Uses;
-use crate::{ElementId, ElementItems, ElementKind, Error, FuncId, Module, Source, Table, TableId, TypeId, parallel};
+use crate::{
+    ElementId, ElementItems, ElementKind, Error, FuncId, Item, Module, Reference, Source, Table, TableId, TypeId,
+    parallel,
+};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wasm_encoder::{BlockType, Instruction};
 use wasmparser::{FuncType, Operator, RefType};
@@ -28,14 +31,17 @@ pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
     let all = Uses::of_all(module.bodies().collect())?;
     let mut open: BTreeSet<TableId> = all.iter().flat_map(|(_, uses)| &uses.reads).copied().collect();
     open.extend(prepared.tables.iter().map(|(id, _)| *id));
-    let calls: BTreeSet<(TableId, TypeId)> = all.iter().flat_map(|(_, uses)| &uses.calls).copied().collect();
-    let callers: Vec<FuncId> = all.iter().filter(|(_, uses)| !uses.calls.is_empty()).map(|(id, _)| *id).collect();
-    drop(all);
     let (tables, segments) = closed(&module, &open);
+    let tables: BTreeMap<TableId, _> = tables.iter().map(|(id, entries)| (*id, by_type(&module, entries))).collect();
+    let reached = reached(&module, prepared, &all, &tables, &segments);
+    let of_reached = || all.iter().filter(|(id, _)| reached.contains(id));
+    let calls: BTreeSet<(TableId, TypeId)> = of_reached().flat_map(|(_, uses)| &uses.calls).copied().collect();
+    let callers: Vec<FuncId> = of_reached().filter(|(_, uses)| !uses.calls.is_empty()).map(|(id, _)| *id).collect();
+    let others: Vec<FuncId> = all.iter().map(|(id, _)| *id).filter(|id| !reached.contains(id)).collect();
+    drop(all);
     if segments.is_empty() || calls.len() > MOST_CHOICES || !module.types.differ_by_shape() {
         return Ok(None);
     }
-    let tables: BTreeMap<TableId, _> = tables.iter().map(|(id, entries)| (*id, by_type(&module, entries))).collect();
     // All choices together are no larger than the module.
     let mut room = prepared.module.len();
     let mut choices = BTreeMap::new();
@@ -64,6 +70,9 @@ pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
             module.set_body(id, body)?;
         }
     }
+    for id in others {
+        module.define_function(id, &[], &[Instruction::Unreachable, Instruction::End])?;
+    }
     // They stay, of nothing, so that no index moves and all other code is copied.
     for id in segments {
         if let Some(element) = module.elements.get_mut(id) {
@@ -73,6 +82,42 @@ pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
     // Names are for backtraces, which the other copy is for.
     module.customs.clear();
     module.encode().map(Some)
+}
+
+/// The functions that the calls of initialization can reach.
+fn reached(
+    module: &Module<'_>,
+    prepared: &Prepared,
+    all: &[(FuncId, &Uses)],
+    tables: &BTreeMap<TableId, HashMap<FuncType, Vec<(u32, FuncId)>>>,
+    segments: &[ElementId],
+) -> BTreeSet<FuncId> {
+    let everything = || all.iter().map(|(id, _)| *id).collect();
+    let mut pending: Vec<FuncId> = module.start.into_iter().collect();
+    for call in &prepared.calls {
+        let Some(Item::Func(id)) = module.export(&call.export) else { return everything() };
+        pending.push(id);
+    }
+    // What other tables and globals hold may be called from anywhere.
+    let others = module.elements.iter().filter(|(id, _)| !segments.contains(id));
+    if others.into_iter().any(|(_, element)| !element.items.is_empty()) || !prepared.functions.is_empty() {
+        return everything();
+    }
+    let uses: HashMap<FuncId, &Uses> = all.iter().copied().collect();
+    let mut reached = BTreeSet::new();
+    while let Some(id) = pending.pop() {
+        let Some(uses) = uses.get(&id).filter(|_| reached.insert(id)) else { continue };
+        let named = uses.references.iter().filter_map(|reference| match reference {
+            Reference::Item(Item::Func(id)) => Some(*id),
+            _ => None,
+        });
+        pending.extend(named);
+        for (table, ty) in &uses.calls {
+            let of = module.types.function(*ty).and_then(|ty| tables.get(table)?.get(ty));
+            pending.extend(of.into_iter().flatten().map(|(_, id)| *id));
+        }
+    }
+    reached
 }
 
 /// The tables of functions that hold what their segments wrote, all of them, and those segments.
@@ -210,6 +255,24 @@ mod tests {
         // A segment that does not fit traps, and so it must.
         let beyond = module("", "(elem (table $t) (i32.const 2) func $one $two)");
         assert_eq!(left(&without(&beyond).unwrap()), (1, 4));
+    }
+
+    #[test]
+    fn what_initialization_cannot_reach_does_nothing() {
+        let more =
+            "(func $three (type $f) (i32.const 33)) (func (export \"later\") (drop (call $three (i32.const 44))))
+            (func $named (result i32) (i32.const 55)) (elem (table $t) (i32.const 0) func $named)";
+        let printed = |initialize: &str, more: &str| {
+            wasmprinter::print_bytes(without(&module(initialize, more)).unwrap()).unwrap()
+        };
+        // `three` is called by name, `named` by its type.
+        let there = |text: String| ["33", "44", "55"].map(|number| text.contains(&format!("i32.const {number}\n")));
+        assert_eq!(there(printed("", more)), [false; 3]);
+        assert_eq!(there(printed("(drop (call $three (i32.const 0)))", more)), [true, false, false]);
+        let call = "(drop (call_indirect $t (result i32) (i32.const 0)))";
+        assert_eq!(there(printed(call, more)), [false, false, true]);
+        // Somebody else may call what stands elsewhere.
+        assert_eq!(there(printed("", &format!("{more} (elem func $one)"))), [true; 3]);
     }
 
     #[test]
