@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use wbuild::binaryen::{Imports, Level, Outcome, Request, optimize};
 use wbuild::oracle::Random;
-use wbuild::toolchain::{self, Request, Toolchain};
+use wbuild::toolchain::{self, Toolchain};
 use wbuild_passes::link::{Addresses, place, settle};
 
 use crate::rust::{output, text};
@@ -273,6 +274,53 @@ fn data_that_only_code_names_that_binaryen_removes_goes() {
     assert_eq!(there(&indexed, "0", &[]), [true, false]);
 }
 
+/// What becomes of a module with relocations in the way that has addresses go through Binaryen by name.
+fn by_name(module: &[u8]) -> (Vec<u8>, usize) {
+    let settled = settle(module, Addresses::Named).unwrap();
+    assert!(settled.doubt.is_none(), "{:?}", settled.doubt);
+    let tool = crate::binaryen::builtin();
+    let request = Request { imports: Imports::MayDrop, ..Request::new(&settled.module, Level::Oz, &tool) };
+    let Outcome::Better(optimized) = optimize(&request).unwrap() else { panic!("Binaryen gains nothing") };
+    (place(&optimized).unwrap().0, settled.named)
+}
+
+#[test]
+fn programs_whose_addresses_were_names_do_what_they_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let prints = |module: &[u8]| {
+        std::fs::write(at.join("b.wasm"), module).unwrap();
+        let ran = output(at, &["run", "--timeout", "10s", "b.wasm"]);
+        ran.status.success().then(|| text(&ran))
+    };
+    let module = with_relocations(at, SOURCE);
+    assert_eq!(prints(&by_name(&module).0).as_deref(), Some("1 8 7\n"));
+    // Addresses that loads give which are constants for the linker, and of the linker's making.
+    let part = "__attribute__((weak)) const char *const word = \"word\"; const char *const list[] = {\"zero\", \"one\", \"two\"};\n\
+        struct s { const char *a, *b; } s = {\"first\", \"second\"}; char filled[9] = \"filled\"; char *const end = filled + 6;\n\
+        int zero[3]; int *at_zero = zero + 1; static int *errno_like(void) { return zero + 2; } int *get(void) { return errno_like(); }\n";
+    std::fs::write(at.join("part.c"), part).unwrap();
+    let main = "#include \"part.c\"\n#include <stdio.h>\n#include <stdlib.h>\n\
+        extern char __heap_base; __attribute__((noinline)) const char *pick(int n) { return n ? list[n] : word; }\n\
+        int main(int n, char **v) { *get() = n; *at_zero += 5; char *p = malloc(3); end[0] = '!';\n\
+            printf(\"%s %s %s %s %s %s %d %d %d\\n\", word, list[1], pick(n + 1), pick(n - 1), s.b, filled, zero[1], zero[2],\n\
+                p >= &__heap_base); }\n";
+    let (module, named) = by_name(&with_relocations(at, main));
+    assert_eq!(prints(&module).as_deref(), Some("word one two word second filled! 5 1 1\n"));
+    assert!(named > 10, "{named}");
+    let (mut ran, mut named) = (0, 0);
+    for seed in 1..=12 {
+        let module = with_relocations(at, &csmith(at, seed));
+        // Some never end.
+        let Some(expected) = prints(&settle(&module, Addresses::Numbers).unwrap().module) else { continue };
+        let (module, names) = by_name(&module);
+        assert_eq!(prints(&module), Some(expected), "seed {seed}");
+        ran += 1;
+        named += names;
+    }
+    assert!(ran >= 6 && named > 500, "{ran} programs with {named} names");
+}
+
 #[test]
 fn sections_that_say_they_are_of_wbuild_s_are_not_believed() {
     let folder = tempfile::tempdir().unwrap();
@@ -351,27 +399,31 @@ fn constants_of_every_width_are_what_stood_there() {
     assert!(counts(folder.path()).loads >= 13, "{:?}", counts(folder.path()));
 }
 
+/// A random program, of which all variables may be seen by others: clang alone cannot know who writes them.
+fn csmith(folder: &Path, seed: u32) -> String {
+    let random = Command::new("csmith")
+        .args(["--seed", &seed.to_string(), "--max-funcs", "6", "--no-packed-struct", "--no-bitfields"])
+        .current_dir(folder)
+        .output()
+        .expect("csmith (apt-get install csmith)");
+    let is_variable = |line: &str| line.find(['=', ';']).is_some_and(|end| !line[..end].contains('('));
+    String::from_utf8(random.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| match line.strip_prefix("static ").filter(|rest| is_variable(rest)) {
+            Some(rest) => format!("{rest}\n"),
+            None => format!("{line}\n"),
+        })
+        .collect()
+}
+
 #[test]
 fn random_programs_of_csmith_s_compute_what_they_compute_unoptimized() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let (mut ran, mut loads) = (0, 0);
     for seed in 1..=16 {
-        let random = Command::new("csmith")
-            .args(["--seed", &seed.to_string(), "--max-funcs", "6", "--no-packed-struct", "--no-bitfields"])
-            .current_dir(at)
-            .output()
-            .expect("csmith (apt-get install csmith)");
-        // Variables that others may see: clang alone cannot know who writes them.
-        let is_variable = |line: &str| line.find(['=', ';']).is_some_and(|end| !line[..end].contains('('));
-        let source: String = String::from_utf8(random.stdout)
-            .unwrap()
-            .lines()
-            .map(|line| match line.strip_prefix("static ").filter(|rest| is_variable(rest)) {
-                Some(rest) => format!("{rest}\n"),
-                None => format!("{line}\n"),
-            })
-            .collect();
+        let source = csmith(at, seed);
         std::fs::write(at.join("random.c"), source).unwrap();
         let run = |words: &[&str]| {
             let fixed = ["random.c", "-w", "-I/usr/include/csmith", "-o", "out.wasm", "--json", "out.json"];
@@ -390,13 +442,14 @@ fn random_programs_of_csmith_s_compute_what_they_compute_unoptimized() {
     assert!(ran >= 10 && loads >= 500, "{ran} programs with {loads} loads");
 }
 
+const SOURCE: &str = "#include <stdio.h>\nint verbose, seen; int *p = &seen; static int t[3] = {5, 6, 7};\n\
+    int main(int n, char **v) { seen = n; t[n] = 8; if (verbose) puts(v[0]); printf(\"%d %d %d\\n\", *p, t[1], t[2]); }\n";
+
 /// A program linked by hand with `--emit-relocs`.
-fn with_relocations(folder: &Path) -> Vec<u8> {
-    let toolchain = toolchain::find(&Request::default(), &wbuild_targets::TARGETS[0]).unwrap();
-    let source = "#include <stdio.h>\nint verbose, seen; int *p = &seen; static int t[3] = {5, 6, 7};\n\
-        int main(int n, char **v) { seen = n; t[n] = 8; if (verbose) puts(v[0]); printf(\"%d %d %d\\n\", *p, t[1], t[2]); }\n";
+fn with_relocations(folder: &Path, source: &str) -> Vec<u8> {
+    let toolchain = toolchain::find(&toolchain::Request::default(), &wbuild_targets::TARGETS[0]).unwrap();
     std::fs::write(folder.join("a.c"), source).unwrap();
-    let built = output(folder, &["cc", "-c", "a.c", "-Oz", "-o", "a.o"]);
+    let built = output(folder, &["cc", "-c", "a.c", "-w", "-I/usr/include/csmith", "-Oz", "-o", "a.o"]);
     assert!(built.status.success(), "{}", text(&built));
     let mut link = Toolchain::command(&toolchain.wasm_ld);
     link.args(["--emit-relocs", "--stack-first"])
@@ -411,7 +464,7 @@ fn with_relocations(folder: &Path) -> Vec<u8> {
 #[test]
 fn link_information_that_lies_is_not_believed() {
     let folder = tempfile::tempdir().unwrap();
-    let module = with_relocations(folder.path());
+    let module = with_relocations(folder.path(), SOURCE);
     let settle = |module: &[u8]| {
         let settled = settle(module, Addresses::Named).ok()?;
         Some((place(&settled.module).unwrap().0, settled))

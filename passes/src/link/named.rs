@@ -9,7 +9,8 @@
 //!
 //! An object is named only if every use of it in code that may run can be: as a constant, or as the offset of an access at a
 //! constant. Elsewhere an offset adds to a number without wrapping around, which no other operator does; so
-//! objects that are indexed that way keep their numbers and stay. Objects have their places already; they do not move.
+//! objects that are indexed that way keep their numbers and stay, as do those whose addresses came out of loads that became
+//! constants. Objects have their places already; they do not move.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -66,18 +67,28 @@ impl Names {
         if module.globals.iter().filter_map(|(_, global)| global.source.import()).any(|i| i.module == IMPORTED_FROM) {
             return Names::default();
         }
+        // Numbers in code that are addresses, too: a load that became one.
+        let mut folded = BTreeSet::new();
+        for access in &uses.accesses {
+            if let Some(Fate::Constant(range)) = changes.fate(access.function, access.operator) {
+                let first = known.pointers.partition_point(|(at, _)| at.saturating_add(4) <= range.start);
+                let inside = known.pointers[first..].iter().take_while(|(at, _)| *at < range.end);
+                folded.extend(inside.map(|(_, object)| *object));
+            }
+        }
         let mut objects = vec![Object::default()];
         let mut numbers = vec![None; known.count()];
         for (index, object) in known.objects.iter().enumerate() {
-            if !object.is_fixed && !object.known_elsewhere && !uses.pinned[index] && !uses.indexed[index] {
+            let is_elsewhere = object.is_fixed || object.known_elsewhere || uses.pinned[index] || uses.indexed[index];
+            if !is_elsewhere && !folded.contains(&index) {
                 numbers[index] = Some(objects.len() as u32);
                 let start = object.range.start.wrapping_add(order.distance(index));
                 objects.push(Object { start, length: object.range.end - object.range.start, ..Object::default() });
             }
         }
         for &(at, object) in &known.pointers {
-            let is_cleared =
-                dead.get(dead.partition_point(|range| range.end <= at)).is_some_and(|dead| dead.contains(&at));
+            let behind = dead.partition_point(|range| range.end <= at);
+            let is_cleared = dead.get(behind).is_some_and(|dead| dead.start <= at && dead.end - at >= 4);
             let holder = known.object_of(&(at..at.saturating_add(4))).and_then(|holder| numbers[holder]).unwrap_or(0);
             objects[holder as usize].names.extend(numbers[object].filter(|_| !is_cleared));
         }

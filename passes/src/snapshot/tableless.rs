@@ -3,7 +3,8 @@
 //! Winch. Of SQLite's compilation that is a quarter.
 //!
 //! A call through a table that nobody changes is a choice among known functions, so it becomes a call of a function
-//! that makes the choice, by the same number. What would trap in the call traps there.
+//! that makes the choice, by the same number. What would trap in the call traps there. Functions that initialization
+//! cannot reach have nothing to compile but a trap.
 
 use super::Prepared;
 use crate::module::Uses;
