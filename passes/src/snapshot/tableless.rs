@@ -18,6 +18,8 @@ use wasmparser::{FuncType, Operator, RefType};
 
 /// What a table holds from the beginning to the end.
 type Entries = BTreeMap<u32, FuncId>;
+/// The same by type, in order.
+type ByType = HashMap<FuncType, Vec<(u32, FuncId)>>;
 
 /// As many entries as a `br_table` may have: wasmparser's limit, and so the engine's.
 const MOST_ENTRIES: usize = 65_520;
@@ -90,7 +92,7 @@ fn reached(
     module: &Module<'_>,
     prepared: &Prepared,
     all: &[(FuncId, &Uses)],
-    tables: &BTreeMap<TableId, HashMap<FuncType, Vec<(u32, FuncId)>>>,
+    tables: &BTreeMap<TableId, ByType>,
     segments: &[ElementId],
 ) -> BTreeSet<FuncId> {
     let everything = || all.iter().map(|(id, _)| *id).collect();
@@ -100,8 +102,8 @@ fn reached(
         pending.push(id);
     }
     // What other tables and globals hold may be called from anywhere.
-    let others = module.elements.iter().filter(|(id, _)| !segments.contains(id));
-    if others.into_iter().any(|(_, element)| !element.items.is_empty()) || !prepared.functions.is_empty() {
+    let mut others = module.elements.iter().filter(|(id, _)| !segments.contains(id));
+    if others.any(|(_, element)| !element.items.is_empty()) || !prepared.functions.is_empty() {
         return everything();
     }
     let uses: HashMap<FuncId, &Uses> = all.iter().copied().collect();
@@ -152,9 +154,9 @@ fn written(module: &Module<'_>, table: TableId, at: Option<u64>, items: &Element
     fits.then(|| (at as u32..).zip(functions.iter().copied()).collect())
 }
 
-/// What of a table is of each type, in order.
-fn by_type(module: &Module<'_>, entries: &Entries) -> HashMap<FuncType, Vec<(u32, FuncId)>> {
-    let mut by_type: HashMap<FuncType, Vec<(u32, FuncId)>> = HashMap::new();
+/// What of a table is of each type.
+fn by_type(module: &Module<'_>, entries: &Entries) -> ByType {
+    let mut by_type = ByType::new();
     for (at, id) in entries {
         if let Some(ty) = module.function_type(*id) {
             by_type.entry(ty.clone()).or_default().push((*at, *id));
