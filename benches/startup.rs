@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use wbuild_proof::second::{self, Compiler, Subject};
 
-/// Milliseconds that a sample takes at least: a start takes microseconds, and the machine has other work.
+/// Milliseconds for which a program is started again and again in each run, as one start may take microseconds.
 const SAMPLE: f64 = 20.0;
 
 fn main() {
@@ -76,17 +76,13 @@ fn measure(pair: &Value, runs: usize) -> Result<[f64; 2], String> {
     if first[0].1 != first[1].1 {
         return Err(format!("{}: the two modules print different things", args[0]));
     }
+    // What is short is measured more often, and each time by itself: the median of many leaves out what others do meanwhile.
     let again = (SAMPLE / once(&subjects[0])?.0).ceil().clamp(1.0, 1000.0) as usize;
-    // What is short is measured more often.
-    let runs = if again > 1 { runs * 3 } else { runs };
+    let runs = if again > 1 { runs * 3 * again } else { runs };
     let mut times = [const { Vec::new() }; 2];
     for run in 0..runs {
         for side in [run % 2, 1 - run % 2] {
-            let mut sum = 0.0;
-            for _ in 0..again {
-                sum += once(&subjects[side])?.0;
-            }
-            times[side].push(sum / again as f64);
+            times[side].push(once(&subjects[side])?.0);
         }
     }
     Ok(times.map(|mut times| {

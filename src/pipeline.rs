@@ -240,19 +240,25 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let orders = dense.then_some(Stage::Orders(why));
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
     let mut stages: Vec<Stage> = [information, passes(first), snapshot].into_iter().flatten().collect();
-    let rest = |before: Option<Stage>, order, behind: Option<Stage>| -> Vec<Stage> {
+    let rest = |order, behind: Option<Stage>| -> Vec<Stage> {
         let (second, last) = (passes(second.clone()), passes(last.clone()));
-        let rest = [before, binaryen(order), behind, second, harden.clone(), last, orders.clone()];
+        let rest = [binaryen(order), behind, second, harden.clone(), last, orders.clone()];
         rest.into_iter().flatten().collect()
     };
     if more {
+        let why = "which of Binaryen's ways is best, only the finished module tells";
         let ways = Order::of(options.level.for_size()).iter();
-        let ways = ways.map(|&order| Way { name: order.name(), stages: rest(place.clone(), order, None) });
-        let names = place.iter().map(|_| Way { name: "names", stages: rest(None, Order::Twice, place.clone()) });
-        let ways = ways.chain(names).collect();
-        stages.push(Stage::Smallest(ways, "which of Binaryen's ways is best, only the finished module tells"));
+        let ways = ways.map(|&order| Way { name: order.name(), stages: rest(order, None) }).collect();
+        let ways = Stage::Smallest(ways, why);
+        stages.push(match place {
+            Some(place) => {
+                let names = Way { name: "names", stages: rest(Order::Twice, Some(place.clone())) };
+                Stage::Smallest(vec![Way { name: "numbers", stages: vec![place, ways] }, names], why)
+            }
+            None => ways,
+        });
     } else {
-        stages.extend(rest(None, Order::Once, None));
+        stages.extend(rest(Order::Once, None));
     }
     stages
 }

@@ -264,14 +264,13 @@ fn patience(job: &Job) -> Duration {
 /// How long the interpreter is alone: a quarter of what it may take. Most initializations are done by then; for what is
 /// not, compiling begins beside it.
 fn head_start(job: &Job) -> Duration {
-    Duration::from_nanos(interpret::fuel(job)) * 5 / 4
+    interpret::patience(job) / 4
 }
 
 /// Runs initialization to its end in whichever engine gets there first.
 fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
-    let begin = Instant::now();
+    let deadline = Instant::now() + job.options.timeout;
     let job = Arc::new(job);
-    let deadline = begin + job.options.timeout;
     let choice = job.options.engine;
     let once = job.runs_once();
     // Winch computes vectors otherwise than the others, where it can at all. Of a small module it saves no time worth
@@ -285,24 +284,16 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
     };
     let (send, receive) = mpsc::channel();
     let mut race = Race { job: job.clone(), engines: Vec::new(), send, begun: Arc::default() };
-    if choice == Choice::Interpreter || choice == Choice::Fastest && !once {
-        let (send, receive) = mpsc::channel();
-        let own = job.clone();
-        spawn(&job, move || drop(send.send(interpret::run(&own))))?;
-        let wait = |until: Instant| receive.recv_timeout(until.saturating_duration_since(Instant::now()));
-        let mut ended = Err(mpsc::RecvTimeoutError::Timeout);
-        if choice == Choice::Fastest {
-            ended = wait(deadline.min(begin + head_start(&job)));
-            if ended.as_ref().is_err_and(|why| *why == mpsc::RecvTimeoutError::Timeout) {
-                race.start(first)?;
-            }
-        }
-        match ended.or_else(|_| wait(deadline)) {
-            Ok(Some(ran)) => return Ok((job, ran)),
-            Err(mpsc::RecvTimeoutError::Timeout) => return Err(limits::time(job.options.timeout).into()),
-            _ if choice == Choice::Interpreter => return Err(Stopped::Unable("wasmi did not finish".to_string())),
-            _ => {}
-        }
+    let ran = match choice {
+        Choice::Interpreter => interpreted(&job, deadline, || Ok(()))?,
+        Choice::Fastest if !once => interpreted(&job, deadline, || race.start(first))?,
+        Choice::Fastest | Choice::Winch | Choice::Cranelift => None,
+    };
+    if let Some(ran) = ran {
+        return Ok((job, ran));
+    }
+    if choice == Choice::Interpreter {
+        return Err(Stopped::Unable("wasmi did not finish".to_string()));
     }
     if race.engines.is_empty() {
         race.start(first)?;
@@ -333,6 +324,26 @@ fn initialize(job: Job) -> Result<(Arc<Job>, Ran), Stopped> {
             race.start(compiler)?;
             live += 1;
         }
+    }
+}
+
+/// What the interpreter makes of it, unless it gives up. Behind its head start there is work `beside` it.
+fn interpreted(job: &Arc<Job>, deadline: Instant, beside: impl FnOnce() -> Result<()>) -> Result<Option<Ran>, Stopped> {
+    use mpsc::RecvTimeoutError::{Disconnected, Timeout};
+    let alone = Instant::now() + head_start(job);
+    let (send, receive) = mpsc::channel();
+    let own = job.clone();
+    spawn(job, move || drop(send.send(interpret::run(&own))))?;
+    let wait = |until: Instant| receive.recv_timeout(until.saturating_duration_since(Instant::now()));
+    let mut ended = wait(alone.min(deadline));
+    if ended.as_ref().is_err_and(|why| *why == Timeout) {
+        beside()?;
+        ended = wait(deadline);
+    }
+    match ended {
+        Ok(ran) => Ok(ran),
+        Err(Disconnected) => Ok(None),
+        Err(Timeout) => Err(limits::time(job.options.timeout).into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Initialization in wasmi, which begins at once where others compile first. It is given up where it has not ended
 //! after [`fuel`], and whatever goes wrong is left to the compiled engine to repeat and to explain.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmi::{
     Caller, CompilationMode, Config, Engine, Error, Extern, ExternType, Linker, Module, Nullable, Store, StoreLimits,
@@ -13,11 +13,18 @@ use wbuild_passes::snapshot::{State, Value};
 use super::host::{self, Function, Host, Type};
 use super::{Choice, Job, Ran};
 
-/// What the interpreter may spend before it is given up, in its own units, of which an instruction takes about one and
-/// a million about 5 ms. It is less than compiling by Winch takes (0.15 s for each MB), since most of what has not ended
+/// How long it takes for one of its own units, in nanoseconds. An instruction takes about one.
+const NANOSECONDS: u64 = 5;
+
+/// How long it takes for what it may spend, about.
+pub(super) fn patience(job: &Job) -> Duration {
+    Duration::from_nanos(fuel(job).saturating_mul(NANOSECONDS))
+}
+
+/// What the interpreter may spend before it is given up, in its own units. It is less than compiling by Winch takes (0.15 s for each MB), since most of what has not ended
 /// by then does not end soon: SQLite's 20,000 rows cost 12 ms here instead of 40. A count and no clock, so that the
 /// report is the same everywhere. Where nothing else is to be tried, it may take what it needs, and the clock ends it.
-pub(super) fn fuel(job: &Job) -> u64 {
+fn fuel(job: &Job) -> u64 {
     if job.options.engine == Choice::Interpreter {
         return u64::MAX;
     }

@@ -278,6 +278,7 @@ fn data_that_only_code_names_that_binaryen_removes_goes() {
 fn by_name(module: &[u8]) -> (Vec<u8>, usize) {
     let settled = settle(module, Addresses::Named).unwrap();
     assert!(settled.doubt.is_none(), "{:?}", settled.doubt);
+    assert_eq!(place(&settled.module).unwrap().1, 0, "nothing lost its last use yet");
     let tool = crate::binaryen::builtin();
     let request = Request { imports: Imports::MayDrop, ..Request::new(&settled.module, Level::Oz, &tool) };
     let Outcome::Better(optimized) = optimize(&request).unwrap() else { panic!("Binaryen gains nothing") };

@@ -37,17 +37,14 @@ pub(super) fn empty_places(module: &mut Module<'_>, known: &Knowledge<'_>, live:
 
 /// Clears the bytes that nothing loads. Says how many were not zero.
 pub(super) fn clear(known: &mut Knowledge<'_>, dead: &[Range<u32>]) -> usize {
-    let mut cleared = 0;
-    for range in dead {
-        let count = known.bytes(range.clone()).map_or(0, |bytes| bytes.iter().filter(|&&byte| byte != 0).count());
-        if count > 0
-            && let Some(bytes) = known.bytes_mut(range.clone())
-        {
-            cleared += count;
-            bytes.fill(0);
-        }
-    }
-    cleared
+    dead.iter().filter_map(|range| known.bytes_mut(range.clone()).map(wipe)).sum()
+}
+
+/// The same of these.
+pub(super) fn wipe(bytes: &mut [u8]) -> usize {
+    let count = bytes.iter().filter(|&&byte| byte != 0).count();
+    bytes.fill(0);
+    count
 }
 
 /// The parts of objects that nothing loads, in order.

@@ -23,7 +23,7 @@ use super::order::Order;
 use super::uses::Uses;
 use super::{Changes, Fate};
 use crate::pass::unused;
-use crate::{ConstExpr, Custom, DataKind, Error, FuncId, GlobalId, Module, Place, Source};
+use crate::{ConstExpr, Custom, DataKind, Error, FuncId, GlobalId, Item, Module, Place, Reference, Source};
 
 /// What named addresses are imported from, short since it stands at each. Their own names are the numbers of the object and of
 /// the address.
@@ -212,18 +212,13 @@ fn dead(objects: &[Object], named: impl Iterator<Item = u32>) -> Vec<Range<u32>>
 fn clear(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
     let mut cleared = 0;
     for id in module.data.ids() {
-        let Some(data) = module.data.get(id) else { continue };
+        let Some(data) = module.data.get_mut(id) else { continue };
         let DataKind::Active { memory, offset } = &data.kind else { continue };
         let Some(start) = offset.integer().filter(|_| memory.0 == 0) else { continue };
-        let inside = |range: &Range<u32>| {
-            let place = |address: u32| u64::from(address).saturating_sub(start).min(data.bytes.len() as u64) as usize;
-            place(range.start)..place(range.end)
-        };
-        let count = |range: &Range<usize>| data.bytes[range.clone()].iter().filter(|&&byte| byte != 0).count();
-        let ranges: Vec<Range<usize>> = dead.iter().map(inside).filter(|range| count(range) > 0).collect();
-        cleared += ranges.iter().map(count).sum::<usize>();
-        if let Some(data) = module.data.get_mut(id).filter(|_| !ranges.is_empty()) {
-            ranges.into_iter().for_each(|range| data.bytes.to_mut()[range].fill(0));
+        let size = data.bytes.len() as u64;
+        let place = |address: u32| u64::from(address).saturating_sub(start).min(size) as usize;
+        for range in dead {
+            cleared += super::dead::wipe(&mut data.bytes.to_mut()[place(range.start)..place(range.end)]);
         }
     }
     cleared
@@ -231,7 +226,11 @@ fn clear(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
 
 fn replace(module: &mut Module<'_>, addresses: &BTreeMap<GlobalId, (u32, u32)>) -> Result<(), Error> {
     let number = |global: u32| addresses.get(&GlobalId(global)).map(|(_, address)| *address as i32);
-    for id in module.functions.ids() {
+    let is_address =
+        |reference: &Reference| matches!(reference, Reference::Item(Item::Global(id)) if addresses.contains_key(id));
+    let uses = crate::module::Uses::of_all(module.bodies().collect())?;
+    let naming = uses.iter().filter(|(_, uses)| uses.references.iter().any(is_address));
+    for id in naming.map(|(id, _)| *id).collect::<Vec<FuncId>>() {
         let sums = sums(module, id, number)?;
         let changed = module.edit(id, |operator, edit| {
             let is_added = |behind: usize| edit.position.checked_sub(behind).and_then(|at| sums.get(&at)).is_some();

@@ -45,7 +45,8 @@
 mod live;
 
 use crate::{Element, ElementId, ElementItems, ElementKind, Error, FuncId, Item, Module, Reference, TypeId};
-use live::{Imports, Live, functions_of, is_plain_declaration};
+use live::{Imports, Live, is_plain_declaration};
+pub(crate) use live::{functions_in, functions_of, initializers};
 use std::collections::BTreeSet;
 
 pub(super) fn elements(module: &mut Module<'_>) -> Result<(), Error> {

@@ -15,6 +15,7 @@ mod apply;
 mod freed;
 mod objects;
 mod prepare;
+mod reach;
 mod tableless;
 
 pub use apply::{Options, Report, apply};
@@ -24,6 +25,7 @@ pub use tableless::without_tables;
 use crate::module::Uses;
 use crate::segments::Image;
 use crate::{DataId, ElementId, FuncId, GlobalId, MemoryId, Module, TableId};
+use std::collections::BTreeSet;
 use wasmparser::{BinaryReader, Name, NameSectionReader};
 
 /// What initialization is.
@@ -80,6 +82,8 @@ pub struct Prepared {
     ended: Ended,
     /// What the original's bodies name, so that they are read once.
     uses: Vec<(FuncId, Uses)>,
+    /// The functions that initialization can reach. Others are traps in the copy.
+    reached: BTreeSet<FuncId>,
 }
 
 /// A call that is a part of initialization.

@@ -1,5 +1,6 @@
 //! Finds what initialization calls, and makes everything readable that it may change.
 
+use super::reach::Closed;
 use super::{
     CONSTRUCTORS, Call, DONE, ENVIRONMENT, Ended, Initializer, MARKER, NAMES, Prepared, freed, function_names, objects,
 };
@@ -88,6 +89,7 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
         tables.into_iter().map(|id| (id, scaffold.export(&mut module, "table", id.0, Item::Table(id)))).collect();
     let functions =
         functions.into_iter().map(|id| (id, scaffold.export(&mut module, "func", id.0, Item::Func(id)))).collect();
+    let reached = reached(&mut module, &calls, &code.tables)?;
     Ok(Prepared {
         module: module.encode()?,
         calls,
@@ -100,7 +102,19 @@ pub fn prepare(bytes: &[u8], initializer: &Initializer) -> Result<Prepared, Erro
         simd: code.simd,
         ended,
         uses: code.uses,
+        reached,
     })
+}
+
+/// The functions that the calls can reach. The others become traps.
+fn reached(module: &mut Module<'_>, calls: &[Call], changed: &BTreeSet<TableId>) -> Result<BTreeSet<FuncId>, Error> {
+    let uses = Uses::of_all(module.bodies().collect())?;
+    let reached = Closed::find(module, &uses, changed.iter().copied()).reached(module, calls, &uses)?;
+    let others: Vec<FuncId> = uses.iter().map(|(id, _)| *id).filter(|id| !reached.contains(id)).collect();
+    for id in others {
+        module.define_function(id, &[], &[Instruction::Unreachable, Instruction::End])?;
+    }
+    Ok(reached)
 }
 
 type Planned = (Vec<(Option<String>, FuncId)>, Ended);

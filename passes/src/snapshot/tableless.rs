@@ -3,23 +3,15 @@
 //! Winch. Of SQLite's compilation that is a quarter.
 //!
 //! A call through a table that nobody changes is a choice among known functions, so it becomes a call of a function
-//! that makes the choice, by the same number. What would trap in the call traps there. Functions that initialization
-//! cannot reach have nothing to compile but a trap.
+//! that makes the choice, by the same number. What would trap in the call traps there.
 
 use super::Prepared;
+use super::reach::Closed;
 use crate::module::Uses;
-use crate::{
-    ElementId, ElementItems, ElementKind, Error, FuncId, Item, Module, Reference, Source, Table, TableId, TypeId,
-    parallel,
-};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::{ElementItems, Error, FuncId, Module, TableId, TypeId, parallel};
+use std::collections::{BTreeMap, BTreeSet};
 use wasm_encoder::{BlockType, Instruction};
-use wasmparser::{FuncType, Operator, RefType};
-
-/// What a table holds from the beginning to the end.
-type Entries = BTreeMap<u32, FuncId>;
-/// The same by type, in order.
-type ByType = HashMap<FuncType, Vec<(u32, FuncId)>>;
+use wasmparser::{FuncType, Operator};
 
 /// As many entries as a `br_table` may have: wasmparser's limit, and so the engine's.
 const MOST_ENTRIES: usize = 65_520;
@@ -29,20 +21,15 @@ const MOST_CHOICES: usize = 1_000;
 /// The copy with such tables empty, or none if there is no such table.
 pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
     let mut module = Module::parse(&prepared.module)?;
-    // Those that drop something have other bodies in the copy.
-    module.know_uses(prepared.uses.iter().filter(|(_, uses)| uses.drops.is_empty()));
+    // The others have other bodies in the copy.
+    let same = |id: &FuncId, uses: &Uses| uses.drops.is_empty() && prepared.reached.contains(id);
+    module.know_uses(prepared.uses.iter().filter(|(id, uses)| same(id, uses)));
     let all = Uses::of_all(module.bodies().collect())?;
-    let mut open: BTreeSet<TableId> = all.iter().flat_map(|(_, uses)| &uses.reads).copied().collect();
-    open.extend(prepared.tables.iter().map(|(id, _)| *id));
-    let (tables, segments) = closed(&module, &open);
-    let tables: BTreeMap<TableId, _> = tables.iter().map(|(id, entries)| (*id, by_type(&module, entries))).collect();
-    let reached = reached(&module, prepared, &all, &tables, &segments);
-    let of_reached = || all.iter().filter(|(id, _)| reached.contains(id));
-    let calls: BTreeSet<(TableId, TypeId)> = of_reached().flat_map(|(_, uses)| &uses.calls).copied().collect();
-    let callers: Vec<FuncId> = of_reached().filter(|(_, uses)| !uses.calls.is_empty()).map(|(id, _)| *id).collect();
-    let others: Vec<FuncId> = all.iter().map(|(id, _)| *id).filter(|id| !reached.contains(id)).collect();
+    let Closed { tables, segments } = Closed::find(&module, &all, prepared.tables.iter().map(|(id, _)| *id));
+    let calls: BTreeSet<(TableId, TypeId)> = all.iter().flat_map(|(_, uses)| &uses.calls).copied().collect();
+    let callers: Vec<FuncId> = all.iter().filter(|(_, uses)| !uses.calls.is_empty()).map(|(id, _)| *id).collect();
     drop(all);
-    if segments.is_empty() || calls.len() > MOST_CHOICES || !module.types.differ_by_shape() {
+    if segments.is_empty() || calls.len() > MOST_CHOICES {
         return Ok(None);
     }
     // All choices together are no larger than the module.
@@ -73,9 +60,6 @@ pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
             module.set_body(id, body)?;
         }
     }
-    for id in others {
-        module.define_function(id, &[], &[Instruction::Unreachable, Instruction::End])?;
-    }
     // They stay, of nothing, so that no index moves and all other code is copied.
     for id in segments {
         if let Some(element) = module.elements.get_mut(id) {
@@ -85,84 +69,6 @@ pub fn without_tables(prepared: &Prepared) -> Result<Option<Vec<u8>>, Error> {
     // Names are for backtraces, which the other copy is for.
     module.customs.clear();
     module.encode().map(Some)
-}
-
-/// The functions that the calls of initialization can reach.
-fn reached(
-    module: &Module<'_>,
-    prepared: &Prepared,
-    all: &[(FuncId, &Uses)],
-    tables: &BTreeMap<TableId, ByType>,
-    segments: &[ElementId],
-) -> BTreeSet<FuncId> {
-    let everything = || all.iter().map(|(id, _)| *id).collect();
-    let mut pending: Vec<FuncId> = module.start.into_iter().collect();
-    for call in &prepared.calls {
-        let Some(Item::Func(id)) = module.export(&call.export) else { return everything() };
-        pending.push(id);
-    }
-    // What other tables and globals hold may be called from anywhere.
-    let mut others = module.elements.iter().filter(|(id, _)| !segments.contains(id));
-    if others.any(|(_, element)| !element.items.is_empty()) || !prepared.functions.is_empty() {
-        return everything();
-    }
-    let uses: HashMap<FuncId, &Uses> = all.iter().copied().collect();
-    let mut reached = BTreeSet::new();
-    while let Some(id) = pending.pop() {
-        let Some(uses) = uses.get(&id).filter(|_| reached.insert(id)) else { continue };
-        let named = uses.references.iter().filter_map(|reference| match reference {
-            Reference::Item(Item::Func(id)) => Some(*id),
-            _ => None,
-        });
-        pending.extend(named);
-        for (table, ty) in &uses.calls {
-            let of = module.types.function(*ty).and_then(|ty| tables.get(table)?.get(ty));
-            pending.extend(of.into_iter().flatten().map(|(_, id)| *id));
-        }
-    }
-    reached
-}
-
-/// The tables of functions that hold what their segments wrote, all of them, and those segments.
-fn closed(module: &Module<'_>, open: &BTreeSet<TableId>) -> (BTreeMap<TableId, Entries>, Vec<ElementId>) {
-    let is_plain = |table: &Table<'_>| {
-        let ty = &table.ty;
-        ty.element_type == RefType::FUNCREF && !ty.table64 && matches!(table.source, Source::Defined(None))
-    };
-    let candidates = module.tables.iter().filter(|(id, table)| !open.contains(id) && is_plain(table));
-    let mut tables: BTreeMap<TableId, Option<Entries>> = candidates.map(|(id, _)| (id, Some(Entries::new()))).collect();
-    let mut segments = Vec::new();
-    for (id, element) in module.elements.iter() {
-        let ElementKind::Active { table, offset, .. } = &element.kind else { continue };
-        let Some(held) = tables.get_mut(table) else { continue };
-        segments.push((*table, id));
-        match written(module, *table, offset.integer(), &element.items) {
-            Some(written) => held.iter_mut().for_each(|entries| entries.extend(&written)),
-            None => *held = None,
-        }
-    }
-    let tables: BTreeMap<TableId, Entries> = tables.into_iter().filter_map(|(id, held)| Some((id, held?))).collect();
-    let segments = segments.into_iter().filter(|(table, _)| tables.contains_key(table)).map(|(_, id)| id).collect();
-    (tables, segments)
-}
-
-/// What a segment writes, if that is known and does not trap.
-fn written(module: &Module<'_>, table: TableId, at: Option<u64>, items: &ElementItems<'_>) -> Option<Entries> {
-    let ElementItems::Functions(functions) = items else { return None };
-    let (at, size) = (at?, module.tables.get(table)?.ty.initial);
-    let fits = at.checked_add(functions.len() as u64)? <= size;
-    fits.then(|| (at as u32..).zip(functions.iter().copied()).collect())
-}
-
-/// What of a table is of each type.
-fn by_type(module: &Module<'_>, entries: &Entries) -> ByType {
-    let mut by_type = ByType::new();
-    for (at, id) in entries {
-        if let Some(ty) = module.function_type(*id) {
-            by_type.entry(ty.clone()).or_default().push((*at, *id));
-        }
-    }
-    by_type
 }
 
 /// A choice among the functions of one type in a table.
@@ -258,24 +164,6 @@ mod tests {
         // A segment that does not fit traps, and so it must.
         let beyond = module("", "(elem (table $t) (i32.const 2) func $one $two)");
         assert_eq!(left(&without(&beyond).unwrap()), (1, 4));
-    }
-
-    #[test]
-    fn what_initialization_cannot_reach_does_nothing() {
-        let more =
-            "(func $three (type $f) (i32.const 33)) (func (export \"later\") (drop (call $three (i32.const 44))))
-            (func $named (result i32) (i32.const 55)) (elem (table $t) (i32.const 0) func $named)";
-        let printed = |initialize: &str, more: &str| {
-            wasmprinter::print_bytes(without(&module(initialize, more)).unwrap()).unwrap()
-        };
-        // `three` is called by name, `named` by its type.
-        let there = |text: String| ["33", "44", "55"].map(|number| text.contains(&format!("i32.const {number}\n")));
-        assert_eq!(there(printed("", more)), [false; 3]);
-        assert_eq!(there(printed("(drop (call $three (i32.const 0)))", more)), [true, false, false]);
-        let call = "(drop (call_indirect $t (result i32) (i32.const 0)))";
-        assert_eq!(there(printed(call, more)), [false, false, true]);
-        // Somebody else may call what stands elsewhere.
-        assert_eq!(there(printed("", &format!("{more} (elem func $one)"))), [true; 3]);
     }
 
     #[test]

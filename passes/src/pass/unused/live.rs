@@ -316,7 +316,7 @@ pub(super) fn is_plain_declaration(element: &Element<'_>) -> bool {
 }
 
 /// All initializers of globals and tables.
-fn initializers<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (Item, &'m ConstExpr<'a>)> {
+pub(crate) fn initializers<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (Item, &'m ConstExpr<'a>)> {
     let globals = module.globals.iter().filter_map(|(id, global)| Some((Item::Global(id), global.source.defined()?)));
     let tables =
         module.tables.iter().filter_map(|(id, table)| Some((Item::Table(id), table.source.defined()?.as_ref()?)));
@@ -343,7 +343,8 @@ fn only_in_initializers(module: &Module<'_>) -> Result<BTreeMap<FuncId, Item>, E
     Ok(found)
 }
 
-fn functions_in(init: &ConstExpr<'_>, mut report: impl FnMut(FuncId)) -> Result<(), Error> {
+/// Reports the functions that an initializer refers to.
+pub(crate) fn functions_in(init: &ConstExpr<'_>, mut report: impl FnMut(FuncId)) -> Result<(), Error> {
     Collect(|reference| {
         if let Reference::Item(Item::Func(id)) = reference {
             report(id);
@@ -352,7 +353,8 @@ fn functions_in(init: &ConstExpr<'_>, mut report: impl FnMut(FuncId)) -> Result<
     .expr(init.reader())
 }
 
-pub(super) fn functions_of(element: &Element<'_>, mut report: impl FnMut(FuncId)) -> Result<(), Error> {
+/// Reports the functions that stand in a segment.
+pub(crate) fn functions_of(element: &Element<'_>, mut report: impl FnMut(FuncId)) -> Result<(), Error> {
     match &element.items {
         ElementItems::Functions(functions) => {
             functions.iter().for_each(|&id| report(id));
