@@ -5,7 +5,7 @@ use super::Call;
 use crate::module::Uses;
 use crate::pass::unused::{functions_in, functions_of, initializers};
 use crate::{ElementId, ElementItems, ElementKind, Error, FuncId, Item, Module, Reference, Source, Table, TableId};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use wasmparser::{FuncType, RefType};
 
 /// What a table holds from the beginning to the end.
@@ -19,7 +19,7 @@ pub(super) struct Closed {
     /// What they hold.
     pub tables: BTreeMap<TableId, ByType>,
     /// Those segments.
-    pub segments: Vec<ElementId>,
+    pub segments: BTreeSet<ElementId>,
 }
 
 impl Closed {
@@ -74,7 +74,7 @@ impl Closed {
             functions_of(element, |id| pending.push(id))?;
         }
         let uses: HashMap<FuncId, &Uses> = uses.iter().copied().collect();
-        let mut reached = BTreeSet::new();
+        let (mut reached, mut called) = (BTreeSet::new(), HashSet::new());
         while let Some(id) = pending.pop() {
             let Some(uses) = uses.get(&id).filter(|_| reached.insert(id)) else { continue };
             let named = uses.references.iter().filter_map(|reference| match reference {
@@ -83,8 +83,10 @@ impl Closed {
             });
             pending.extend(named);
             for (table, ty) in &uses.calls {
-                let of = module.types.function(*ty).and_then(|ty| self.tables.get(table)?.get(ty));
-                pending.extend(of.into_iter().flatten().map(|(_, id)| *id));
+                if let Some(ty) = module.types.function(*ty).filter(|ty| called.insert((*table, *ty))) {
+                    let of = self.tables.get(table).and_then(|table| table.get(ty));
+                    pending.extend(of.into_iter().flatten().map(|(_, id)| *id));
+                }
             }
         }
         Ok(reached)
@@ -152,5 +154,18 @@ mod tests {
         }
         assert_eq!(there(printed("(drop (table.get $t (i32.const 0)))", more)), [false, false, true]);
         assert_eq!(there(printed("(table.set $t (i32.const 0) (ref.null func))", more)), [false, false, true]);
+    }
+
+    /// Each of 40,000 functions may call all of them: what each leads to is followed once, or this takes minutes.
+    #[test]
+    fn a_table_that_many_call_is_followed_once() {
+        let functions = 40_000;
+        let text = format!(
+            "(module (type $f (func)) (table {functions} funcref) {} (elem (i32.const 0) func {}) (export \"wizer.initialize\" (func 0)))",
+            "(func (type $f) (call_indirect (type $f) (i32.const 1)))".repeat(functions),
+            (0..functions).map(|n| format!("{n} ")).collect::<String>()
+        );
+        let prepared = prepare(&wat::parse_str(text).unwrap(), &Initializer::Found).unwrap();
+        assert_eq!(prepared.reached.len(), functions);
     }
 }
