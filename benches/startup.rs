@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use wbuild_proof::second::{self, Compiler, Subject};
 
 /// Milliseconds for which a program is started again and again in each run, as one start may take microseconds.
-const SAMPLE: f64 = 20.0;
+const SAMPLE: f64 = 60.0;
 
 fn main() {
     if let Err(e) = bench() {
@@ -64,29 +64,37 @@ fn count(pair: &Value) -> Result<[u64; 2], String> {
     Ok([ours.count_program(&args(pair))?, theirs.count_program(&args(pair))?])
 }
 
-/// Milliseconds of both.
+/// Milliseconds of both. They are compiled anew for each run, since where code and data come to lie makes some hundredths.
 fn measure(pair: &Value, runs: usize) -> Result<[f64; 2], String> {
-    let (subjects, args) = (subjects(pair, false)?, args(pair));
+    let args = args(pair);
     let once = |subject: &Subject| -> Result<(f64, Vec<u8>), String> {
         let begin = Instant::now();
         let (_, output) = subject.time_program(&args)?;
         Ok((begin.elapsed().as_secs_f64() * 1000.0, output))
     };
-    let first = [once(&subjects[0])?, once(&subjects[1])?];
-    if first[0].1 != first[1].1 {
-        return Err(format!("{}: the two modules print different things", args[0]));
-    }
-    // What is short is measured more often, and each time by itself: the median of many leaves out what others do meanwhile.
-    let again = (SAMPLE / once(&subjects[0])?.0).ceil().clamp(1.0, 1000.0) as usize;
-    let runs = if again > 1 { runs * 3 * again } else { runs };
     let mut times = [const { Vec::new() }; 2];
     for run in 0..runs {
-        for side in [run % 2, 1 - run % 2] {
-            times[side].push(once(&subjects[side])?.0);
+        let subjects = subjects(pair, false)?;
+        let first = [once(&subjects[0])?, once(&subjects[1])?];
+        if first[0].1 != first[1].1 {
+            return Err(format!("{}: the two modules print different things", args[0]));
+        }
+        // What is short is measured more often, and each time by itself: the median leaves out what others do meanwhile.
+        let again = (SAMPLE / once(&subjects[0])?.0).ceil().clamp(1.0, 1000.0) as usize;
+        let mut starts = [const { Vec::new() }; 2];
+        for start in 0..again {
+            for side in [(run + start) % 2, 1 - (run + start) % 2] {
+                starts[side].push(once(&subjects[side])?.0);
+            }
+        }
+        for (times, starts) in times.iter_mut().zip(starts) {
+            times.push(median(starts));
         }
     }
-    Ok(times.map(|mut times| {
-        times.sort_by(f64::total_cmp);
-        times[times.len() / 2]
-    }))
+    Ok(times.map(median))
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }

@@ -114,6 +114,7 @@ fn by_type(module: &Module<'_>, entries: &Entries) -> ByType {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tableless::tests::module;
     use super::super::{Initializer, prepare};
 
     #[test]
@@ -122,15 +123,7 @@ mod tests {
             "(func $three (type $f) (i32.const 33)) (func (export \"later\") (drop (call $three (i32.const 44))))
             (func $named (result i32) (i32.const 55)) (elem (table $t) (i32.const 0) func $named)";
         let printed = |initialize: &str, more: &str| {
-            let text = format!(
-                "(module (type $f (func (param i32) (result i32))) (type $g (func))
-                   (table $t 3 funcref) (table $u 3 funcref) (elem (table $t) (i32.const 1) func $one $two)
-                   (elem (table $u) (i32.const 0) func $two)
-                   (func $one (type $f) (local.get 0)) (func $two) {more}
-                   (func (export \"wizer.initialize\")
-                     (drop (call_indirect $t (type $f) (i32.const 5) (i32.const 1)))
-                     (call_indirect $u (type $g) (i32.const 0)) {initialize}))"
-            );
+            let text = module(initialize, more);
             let copy = prepare(&wat::parse_str(text).unwrap(), &Initializer::Found).unwrap().module;
             crate::validate(&copy).unwrap();
             wasmprinter::print_bytes(copy).unwrap()

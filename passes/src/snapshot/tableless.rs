@@ -119,7 +119,7 @@ impl Choice {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::{Initializer, prepare};
     use super::*;
 
@@ -132,7 +132,7 @@ mod tests {
     }
 
     /// Types, functions and two tables, and what initialization does with them.
-    fn module(initialize: &str, more: &str) -> String {
+    pub(in super::super) fn module(initialize: &str, more: &str) -> String {
         format!(
             "(module (type $f (func (param i32) (result i32))) (type $g (func))
                (table $t 3 funcref) (table $u 3 funcref) (elem (table $t) (i32.const 1) func $one $two)
