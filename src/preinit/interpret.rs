@@ -21,9 +21,10 @@ pub(super) fn patience(job: &Job) -> Duration {
     Duration::from_nanos(fuel(job).saturating_mul(NANOSECONDS))
 }
 
-/// What the interpreter may spend before it is given up, in its own units. It is less than compiling by Winch takes (0.15 s for each MB), since most of what has not ended
-/// by then does not end soon: SQLite's 20,000 rows cost 12 ms here instead of 40. A count and no clock, so that the
-/// report is the same everywhere. Where nothing else is to be tried, it may take what it needs, and the clock ends it.
+/// What the interpreter may spend before it is given up, in its own units. It is less than compiling by Winch takes
+/// (0.15 s for each MB), since most of what has not ended by then does not end soon: SQLite's 20,000 rows cost 12 ms here
+/// instead of 40. A count and no clock, so that the report is the same everywhere. Where nothing else is to be tried, it
+/// may take what it needs, and the clock ends it.
 fn fuel(job: &Job) -> u64 {
     if job.options.engine == Choice::Interpreter {
         return u64::MAX;
