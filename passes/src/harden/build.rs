@@ -34,8 +34,8 @@ pub(super) struct Limits {
 /// A linear bound, such that only code made to hurt exceeds it.
 pub(super) const LIMITS: Limits = Limits { work: 1000, work_per_byte: 8 };
 
-/// Makes the graph of a module, from functions' bodies.
-pub(super) fn build(module: &Module<'_>, options: &Options, limits: &Limits) -> Result<Graph, Error> {
+/// Makes the graph of a module from the bodies of those functions that may have floats, and of those that were added since.
+pub(super) fn build(module: &Module<'_>, options: &Options, limits: &Limits, floats: &[bool]) -> Result<Graph, Error> {
     let mut builder = Builder {
         module,
         callers: callers(module, options.js_boundary),
@@ -54,7 +54,9 @@ pub(super) fn build(module: &Module<'_>, options: &Options, limits: &Limits) -> 
     builder.raw = builder.graph.add(anywhere(Kind::Raw));
     builder.foreign = builder.graph.add(anywhere(Kind::Foreign));
     for (id, function) in module.functions.iter() {
-        if let Some(body) = function.source.defined() {
+        if let Some(body) = function.source.defined()
+            && floats.get(id.0 as usize) != Some(&false)
+        {
             builder.function(id, &body.reader()).map_err(|error| error.in_function(id.0))?;
         }
     }

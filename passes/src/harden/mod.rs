@@ -99,8 +99,8 @@ pub(crate) fn run(module: &mut Module<'_>, options: &Options) -> Result<Report, 
 
 fn run_within(module: &mut Module<'_>, options: &Options, limits: &Limits) -> Result<Report, Error> {
     let mut report = Report::default();
-    let growing = refuse::check(module, options)?;
-    grow::run(module, &growing, &mut report)?;
+    let seen = refuse::check(module, options)?;
+    grow::run(module, &seen.growing, &mut report)?;
     if options.simd {
         relaxed::run(module, &mut report)?;
     }
@@ -111,14 +111,20 @@ fn run_within(module: &mut Module<'_>, options: &Options, limits: &Limits) -> Re
         eager::run(module, &mut report)?;
     }
     if !options.eager || options.js_boundary {
-        floats(module, options, limits, &mut report)?;
+        floats(module, options, limits, &seen.floats, &mut report)?;
     }
     Ok(report)
 }
 
-/// Guards floats where their bits are observed.
-fn floats(module: &mut Module<'_>, options: &Options, limits: &Limits, report: &mut Report) -> Result<(), Error> {
-    let graph = build::build(module, options, limits)?;
+/// Guards floats where their bits are observed, in functions that may have any.
+fn floats(
+    module: &mut Module<'_>,
+    options: &Options,
+    limits: &Limits,
+    among: &[bool],
+    report: &mut Report,
+) -> Result<(), Error> {
+    let graph = build::build(module, options, limits, among)?;
     let links = Links::new(&graph);
     let (plan, states) = place::place(&graph, &links)?;
     report.count(&graph, &links, &plan, &states);

@@ -1,9 +1,11 @@
 //! What hardening does not know, refused by name: function, offset and operation.
 
 use super::Options;
+use super::graph::{Reason, Type};
 use super::grow::{self, Sites};
-use crate::{Error, Module, op};
-use wasmparser::Operator;
+use super::operators::{Meaning, meaning};
+use crate::{Error, FuncId, GlobalId, Module, TypeId, op};
+use wasmparser::{FuncType, Operator};
 
 /// Proposals whose operators are understood.
 const KNOWN: &[&str] = &[
@@ -19,9 +21,17 @@ const KNOWN: &[&str] = &[
     "wide_arithmetic",
 ];
 
-/// Refuses a module of which one behaviour cannot be made. It sees every operator first, so it also notes those that
-/// grow a memory or table.
-pub(super) fn check(module: &Module<'_>, options: &Options) -> Result<Sites, Error> {
+/// What was seen on the way.
+pub(super) struct Seen {
+    /// What grows a memory or table.
+    pub growing: Sites,
+    /// Of each function, whether it may have a float or vector at hand. Without one it has no bits to observe.
+    pub floats: Vec<bool>,
+}
+
+/// Refuses a module of which one behaviour cannot be made. It sees every operator first, so it also notes what others
+/// want to know.
+pub(super) fn check(module: &Module<'_>, options: &Options) -> Result<Seen, Error> {
     for (id, memory) in module.memories.iter() {
         if memory.ty.shared {
             let error = Error::input(format!("memory {} is shared, and threads cannot be hardened", id.0));
@@ -40,22 +50,52 @@ pub(super) fn check(module: &Module<'_>, options: &Options) -> Result<Sites, Err
     if module.types.groups().flat_map(|group| group.types()).any(described) {
         return Err(Error::input("a type has a descriptor, which hardening does not know"));
     }
-    let mut sites = Sites::new();
+    let mut seen = Seen { growing: Sites::new(), floats: vec![false; module.functions.bound()] };
     for (id, function) in module.functions.iter() {
         let Some(body) = function.source.defined() else { continue };
+        let mut floats = has_floats(module.function_type(id));
         let mut operators = body.reader().get_operators_reader()?;
         while !operators.eof() {
             let offset = operators.original_position();
             let next = operators.read()?;
-            operator(&next, options).map_err(|error| error.at(offset).in_function(id.0))?;
-            grow::note(&mut sites, id, &next);
+            let proposal = op::proposal(&next);
+            operator(&next, proposal, options).map_err(|error| error.at(offset).in_function(id.0))?;
+            grow::note(&mut seen.growing, id, &next);
+            floats = floats || may_give_a_float(module, &next, proposal);
+        }
+        if let Some(slot) = seen.floats.get_mut(id.0 as usize) {
+            *slot = floats;
         }
     }
-    Ok(sites)
+    Ok(seen)
 }
 
-fn operator(operator: &Operator<'_>, options: &Options) -> Result<(), Error> {
-    let proposal = op::proposal(operator);
+fn has_floats(ty: Option<&FuncType>) -> bool {
+    ty.is_none_or(|ty| ty.params().iter().chain(ty.results()).any(|&ty| Type::of(ty).is_some()))
+}
+
+/// Whether an operator may put a float or vector on the stack that was not in a local before.
+fn may_give_a_float(module: &Module<'_>, operator: &Operator<'_>, proposal: &str) -> bool {
+    match operator {
+        Operator::Call { function_index } => has_floats(module.function_type(FuncId(*function_index))),
+        Operator::CallIndirect { type_index, .. } | Operator::CallRef { type_index } => {
+            has_floats(module.types.function(TypeId(*type_index)))
+        }
+        Operator::GlobalGet { global_index } => {
+            let global = module.globals.get(GlobalId(*global_index));
+            global.is_none_or(|global| Type::of(global.ty.content_type).is_some())
+        }
+        Operator::GlobalSet { .. } => false,
+        Operator::F32Const { .. } | Operator::F64Const { .. } => true,
+        // Structures and exceptions may carry floats, and in lanes there is always something.
+        _ => {
+            matches!(proposal, "gc" | "exceptions" | "simd" | "relaxed_simd")
+                || meaning(operator) != Meaning::Sees(Reason::Other)
+        }
+    }
+}
+
+fn operator(operator: &Operator<'_>, proposal: &str, options: &Options) -> Result<(), Error> {
     if KNOWN.contains(&proposal) {
         return Ok(());
     }
@@ -100,6 +140,38 @@ pub(super) fn name(operator: &Operator<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_without_floats_are_told_from_the_others() {
+        let module = wat::parse_str(
+            r#"(module
+            (import "host" "f" (func $float (result f32)))
+            (import "host" "i" (func $whole (param i64) (result i32)))
+            (type $takes (func (param v128)))
+            (memory 1) (table 1 funcref)
+            (global $f (mut f64) (f64.const 0)) (global $i (mut i32) (i32.const 0))
+            (tag $e (param i32))
+            (func (param i32) (result i32) (i64.store (i32.const 0) (i64.const 1)) (local.get 0))
+            (func (drop (call $whole (i64.const 1))) (global.set $i (global.get $i)))
+            (func (drop (call_indirect (type 0) (i32.const 0))))
+            (func (param f32))
+            (func (result f64) unreachable)
+            (func (drop (f64.const 1)))
+            (func (drop (f32.load (i32.const 0))))
+            (func (local f32) (f32.store (i32.const 0) (local.get 0)))
+            (func (drop (global.get $f)))
+            (func (drop (call $float)))
+            (func (call_indirect (type $takes) (v128.const i64x2 0 0) (i32.const 0)))
+            (func (drop (f64.convert_i32_s (i32.const 1))))
+            (func (throw $e (i32.const 1))))"#,
+        );
+        let module = module.unwrap();
+        let module = Module::parse(&module).unwrap();
+        let floats = check(&module, &Options { simd: true, ..Options::default() }).unwrap().floats;
+        let of = |function: usize| floats[2 + function];
+        assert_eq!((0..2).map(of).collect::<Vec<_>>(), [false; 2]);
+        assert_eq!((2..13).map(of).collect::<Vec<_>>(), [true; 11]);
+    }
 
     #[test]
     fn names_are_those_of_the_text_format() {
