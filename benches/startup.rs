@@ -2,9 +2,10 @@
 //! turns. Beside it how many instructions of wasm they run, which no noise changes. `cargo xtask bench --only
 //! snapshots,speed` names the modules in the file WBUILD_MODULES, and reads what is written to WBUILD_ANSWER.
 //!
-//! Each run is a process of its own, which compiles both modules anew: where code and data come to lie makes some hundredths,
+//! Each run is a process of its own, which compiles all modules anew: where code and data come to lie makes some hundredths,
 //! and within a process it stays so (Mytkowicz, Diwan, Hauswirth and Sweeney, "Producing wrong data without doing anything
-//! obviously wrong!", 2009). What is told is the median of the runs' ratios.
+//! obviously wrong!", 2009). What is told is the median of the runs' ratios, and beside it what somebody else's module takes
+//! against itself, which would be 1 if nothing disturbed.
 
 use std::process::Command;
 use std::time::Instant;
@@ -33,16 +34,23 @@ fn bench() -> Result<(), String> {
     let runs: usize = std::env::var("WBUILD_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(9);
     let text = std::fs::read_to_string(list).map_err(|e| e.to_string())?;
     let pairs: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
-    println!("\n{:>14} {:>10} {:>10} {:>8} {:>13}", "start to end", "wbuild", "theirs", "ratio", "instructions");
+    println!(
+        "\n{:>18} {:>10} {:>10} {:>8} {:>8} {:>13}",
+        "start to end", "wbuild", "theirs", "ratio", "itself", "instructions"
+    );
     let mut answers = Vec::new();
     for pair in &pairs {
         let times = (0..runs).map(|run| measure(pair, run)).collect::<Result<Vec<_>, _>>()?;
-        let of = |side: fn(&[f64; 2]) -> f64| median(times.iter().map(side).collect());
-        let (ours, theirs, ratio) = (of(|run| run[0]), of(|run| run[1]), of(|run| run[0] / run[1]));
-        let [own, other] = count(pair)?;
+        let of = |what: fn(&[f64; 3]) -> f64| median(times.iter().map(what).collect());
+        let (ours, theirs) = (of(|run| run[0]), of(|run| run[1]));
+        let (ratio, itself) = (of(|run| run[0] / run[1]), of(|run| run[2] / run[1]));
+        let counts = count(pair, "ours")? as f64 / count(pair, "theirs")? as f64;
         let name = pair["name"].as_str().unwrap_or_default();
-        let counts = own as f64 / other as f64;
-        println!("{name:>14} {:>7.1} us {:>7.1} us {ratio:>8.3} {counts:>13.6}", ours * 1000.0, theirs * 1000.0);
+        println!(
+            "{name:>18} {:>7.1} us {:>7.1} us {ratio:>8.3} {itself:>8.3} {counts:>13.6}",
+            ours * 1000.0,
+            theirs * 1000.0
+        );
         answers.push(json!({ "name": name, "ratio": ratio }));
     }
     if let Some(file) = std::env::var_os("WBUILD_ANSWER") {
@@ -51,17 +59,14 @@ fn bench() -> Result<(), String> {
     Ok(())
 }
 
-const SIDES: [&str; 2] = ["ours", "theirs"];
+/// What takes turns in a run.
+const SIDES: [&str; 3] = ["ours", "theirs", "theirs"];
 
-/// Both modules, compiled in this order, to count instructions or not.
-fn subjects(pair: &Value, sides: [&str; 2], counting: bool) -> Result<[Subject; 2], String> {
-    let engine = second::engine(Compiler::Cranelift, counting)?;
-    let subject = |side: &str| {
-        let file = pair[side].as_str().unwrap_or_default();
-        let bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
-        Subject::new(&engine, &bytes, false)
-    };
-    Ok([subject(sides[0])?, subject(sides[1])?])
+/// A module, compiled to count instructions or not.
+fn subject(pair: &Value, side: &str, counting: bool) -> Result<Subject, String> {
+    let file = pair[side].as_str().unwrap_or_default();
+    let bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
+    Subject::new(&second::engine(Compiler::Cranelift, counting)?, &bytes, false)
 }
 
 /// The program's name and its arguments.
@@ -70,14 +75,12 @@ fn args(pair: &Value) -> Vec<&str> {
     [pair["name"].as_str().unwrap_or_default()].into_iter().chain(more).collect()
 }
 
-/// The instructions of both.
-fn count(pair: &Value) -> Result<[u64; 2], String> {
-    let [ours, theirs] = subjects(pair, SIDES, true)?;
-    Ok([ours.count_program(&args(pair))?, theirs.count_program(&args(pair))?])
+fn count(pair: &Value, side: &str) -> Result<u64, String> {
+    subject(pair, side, true)?.count_program(&args(pair))
 }
 
-/// Milliseconds of both in one run.
-fn measure(pair: &Value, run: usize) -> Result<[f64; 2], String> {
+/// The milliseconds of all sides in one run.
+fn measure(pair: &Value, run: usize) -> Result<[f64; 3], String> {
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
     let answer = Command::new(program).env(RUN, json!([pair, run]).to_string()).output().map_err(|e| e.to_string())?;
     if !answer.status.success() {
@@ -86,33 +89,39 @@ fn measure(pair: &Value, run: usize) -> Result<[f64; 2], String> {
     serde_json::from_slice(&answer.stdout).map_err(|e| e.to_string())
 }
 
-/// One run: measures, and prints the milliseconds of both.
+/// One run: measures, and prints the milliseconds.
 fn run(what: &str) -> Result<(), String> {
     let (pair, run): (Value, usize) = serde_json::from_str(what).map_err(|e| e.to_string())?;
     let args = args(&pair);
-    let once = |subject: &Subject| -> Result<(f64, Vec<u8>), String> {
+    // What is compiled first may lie better.
+    let mut subjects = Vec::new();
+    for side in turns(run) {
+        subjects.push((side, subject(&pair, SIDES[side], false)?));
+    }
+    subjects.sort_by_key(|(side, _)| *side);
+    let once = |side: usize| -> Result<(f64, Vec<u8>), String> {
         let begin = Instant::now();
-        let (_, output) = subject.time_program(&args)?;
+        let (_, output) = subjects[side].1.time_program(&args)?;
         Ok((begin.elapsed().as_secs_f64() * 1000.0, output))
     };
-    // What is compiled first may lie better.
-    let turned = run % 2 == 1;
-    let subjects = subjects(&pair, if turned { [SIDES[1], SIDES[0]] } else { SIDES }, false)?;
-    let first = [once(&subjects[0])?, once(&subjects[1])?];
-    if first[0].1 != first[1].1 {
+    if once(0)?.1 != once(1)?.1 {
         return Err(format!("{}: the two modules print different things", args[0]));
     }
     // What is short is measured more often, and each time by itself: the median leaves out what others do meanwhile.
-    let again = (SAMPLE / once(&subjects[0])?.0).ceil().clamp(1.0, 1000.0) as usize;
-    let mut times = [const { Vec::new() }; 2];
+    let again = (SAMPLE / once(0)?.0).ceil().clamp(1.0, 1000.0) as usize;
+    let mut times = [const { Vec::new() }; 3];
     for start in 0..again {
-        for side in [start % 2, 1 - start % 2] {
-            times[side].push(once(&subjects[side])?.0);
+        for side in turns(start) {
+            times[side].push(once(side)?.0);
         }
     }
-    let [first, second] = times.map(median);
-    println!("{}", if turned { json!([second, first]) } else { json!([first, second]) });
+    println!("{}", json!(times.map(median)));
     Ok(())
+}
+
+/// The sides in the order of a turn, each of them first now and then.
+fn turns(turn: usize) -> [usize; 3] {
+    std::array::from_fn(|at| (turn + at) % 3)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -152,6 +152,13 @@ impl Image {
         self.runs = left;
     }
 
+    /// Writes a byte that is not zero, where it and its neighbours are.
+    pub fn put(&mut self, address: u64, byte: u8) {
+        let place = self.runs.partition_point(|run| run.address < address);
+        self.runs.insert(place, Run { address, length: 1, at: self.bytes.len() });
+        self.bytes.push(byte);
+    }
+
     /// The runs in ascending order: address and bytes. No byte is zero, and between two runs there is at least one.
     pub fn runs(&self) -> impl ExactSizeIterator<Item = (u64, &[u8])> {
         self.runs.iter().map(|run| (run.address, self.bytes_of(run)))
