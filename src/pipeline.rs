@@ -208,8 +208,10 @@ pub fn stages(options: &Options) -> Vec<Stage> {
                         "outline",
                         "behind Binaryen, which would put it back; not in tight loops, where a call costs time",
                     ));
+                    last.push(("pool-constants", "behind whatever makes constants, hardening too"));
+                } else {
+                    last.push(("pool-constants-for-startup", "behind whatever makes constants, hardening too"));
                 }
-                last.push(("pool-constants", "behind whatever makes constants, hardening too"));
             }
             last.push(("reorder-functions", "behind whatever makes functions and calls"));
         }

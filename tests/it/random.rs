@@ -21,7 +21,7 @@ const BATCH: u64 = 50;
 /// How many rounds of loops and calls a module has before it traps.
 const STEPS: u32 = 300;
 /// The passes that keep the interface, so that before and after can be compared.
-const PASSES: [&str; 17] = [
+const PASSES: [&str; 18] = [
     "lower-to-mvp",
     "remove-unused-module-elements",
     "trim-data",
@@ -31,6 +31,7 @@ const PASSES: [&str; 17] = [
     "pool-addresses",
     "outline",
     "pool-constants",
+    "pool-constants-for-startup",
     "reorder-functions",
     "reorder-functions-for-compression",
     "reorder-locals",
@@ -42,7 +43,8 @@ const PASSES: [&str; 17] = [
 ];
 
 /// Those that find little to do in random code; they must change one module in a hundred.
-const RARE: [&str; 4] = ["fold-offsets", "outline", "pool-addresses", "reorder-functions"];
+const RARE: [&str; 5] =
+    ["fold-offsets", "outline", "pool-addresses", "pool-constants-for-startup", "reorder-functions"];
 
 #[test]
 fn random_modules_behave_the_same_after_random_passes() {

@@ -90,7 +90,13 @@ pub(crate) const ALL: &[Pass] = &[
     Pass {
         name: "pool-constants",
         summary: "put long constants that are used often into immutable globals",
-        run: pool::run,
+        run: pool::all,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "pool-constants-for-startup",
+        summary: "the same, where it saves enough to be worth the time that a global takes at each start",
+        run: pool::for_startup,
         debug_info: DebugInfo::Invalidates,
     },
     Pass {

@@ -2,7 +2,8 @@
 //!
 //! **What.** `i32.const` of an address takes up to six bytes, `f64.const` nine; `global.get` of an early global takes
 //! two. A constant is pooled where all its uses together shrink by more than its global takes. The globals come
-//! behind those that are there; the constants with most uses come first, where indices have one byte.
+//! behind those that are there; the constants with most uses come first, where indices have one byte. Each global takes an
+//! engine some time at every start, so `pool-constants-for-startup` leaves out those that save little.
 //!
 //! **Why it is sound.** An immutable global with a constant for its value has that value whenever it is read. Floats are
 //! told apart by their bits, and every bit of a constant is kept.
@@ -45,6 +46,10 @@ const DEFINITION: usize = 3;
 /// The most that the section of globals takes beside what is in it, and what that may become longer by.
 const SECTION: usize = 8;
 const LONGER: usize = 3;
+
+/// What a constant must save to be worth a global where starts count. wasmtime takes about 10 ns for each global; of Lua's
+/// 127 there are 59 left, for 0.2 % of a snapshot's size.
+const WORTH_A_START: usize = 16;
 
 /// A constant by its bits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,8 +105,17 @@ fn size(instruction: &Instruction<'_>) -> usize {
     bytes.len()
 }
 
-pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
-    let pooled = pool(module, &uses(module)?);
+pub(super) fn all(module: &mut Module<'_>) -> Result<(), Error> {
+    run(module, 1)
+}
+
+pub(super) fn for_startup(module: &mut Module<'_>) -> Result<(), Error> {
+    run(module, WORTH_A_START)
+}
+
+/// Pools constants that save `least` bytes each.
+fn run(module: &mut Module<'_>, least: usize) -> Result<(), Error> {
+    let pooled = pool(module, &uses(module)?, least);
     let globals: BTreeMap<Constant, GlobalId> = pooled
         .into_iter()
         .map(|constant| {
@@ -147,8 +161,8 @@ fn count(body: &crate::Body<'_>, uses: &mut BTreeMap<Constant, usize>) -> Result
     Ok(())
 }
 
-/// The constants whose pooling pays, in the order of their globals.
-fn pool(module: &Module<'_>, uses: &BTreeMap<Constant, usize>) -> Vec<Constant> {
+/// The constants whose pooling saves `least` bytes, in the order of their globals.
+fn pool(module: &Module<'_>, uses: &BTreeMap<Constant, usize>, least: usize) -> Vec<Constant> {
     let saved = |constant: Constant, count: usize, index: usize| {
         let (alone, read) = (constant.size(), size(&Instruction::GlobalGet(index as u32)));
         (count * alone).saturating_sub(count * read + alone + DEFINITION)
@@ -165,7 +179,7 @@ fn pool(module: &Module<'_>, uses: &BTreeMap<Constant, usize>) -> Vec<Constant> 
     let (mut pooled, mut total) = (Vec::new(), 0);
     for (constant, count) in sorted {
         let saved = saved(constant, count, first + pooled.len());
-        if saved > 0 {
+        if saved >= least {
             pooled.push(constant);
             total += saved;
         }
