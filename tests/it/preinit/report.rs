@@ -59,7 +59,7 @@ fn the_dead_stack_is_zeroed_where_names_tell_where_it_is() {
     };
     let folder = folder(&[("named.wat", &module("__stack_pointer")), ("other.wat", &module("pointer"))]);
     let (_, report) = snapshot(folder.path(), &["named.wat"]);
-    // A byte below the pointer, for the page that it is in.
+    // A byte on the stack, for the page that it is in.
     assert_eq!((report["dead_stack"].as_u64(), report["data_after"].as_u64()), (Some(8), Some(4)), "{report}");
     let (_, report) = snapshot(folder.path(), &["other.wat"]);
     assert_eq!((report["dead_stack"].as_u64(), report["data_after"].as_u64()), (Some(0), Some(10)), "{report}");
