@@ -1,6 +1,6 @@
 //! How long programs take from an instance's making to the end of main, compiled before: ours and somebody else's in
 //! turns. Beside it how many instructions of wasm they run, which no noise changes. `cargo xtask bench --only
-//! snapshots,speed` names the modules in the file WBUILD_MODULES, and reads what is written to WBUILD_ANSWER.
+//! snapshots,speed,determinism` names the modules in the file WBUILD_MODULES, and reads what is written to WBUILD_ANSWER.
 //!
 //! Each run is a process of its own, which compiles all modules anew: where code and data come to lie makes some hundredths,
 //! and within a process it stays so (Mytkowicz, Diwan, Hauswirth and Sweeney, "Producing wrong data without doing anything
@@ -12,9 +12,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use wbuild_proof::second::{self, Compiler, Subject};
+use xtask::measure::median;
 
 /// Milliseconds for which a program is started again and again in each run, as one start may take microseconds.
-const SAMPLE: f64 = 60.0;
+const SAMPLE: f64 = 200.0;
 
 /// What tells a process of ours that it is a run: the pair, and the run's number.
 const RUN: &str = "WBUILD_RUN";
@@ -28,7 +29,7 @@ fn main() {
 
 fn bench() -> Result<(), String> {
     let Some(list) = std::env::var_os("WBUILD_MODULES") else {
-        println!("cargo xtask bench --only snapshots,speed says what to measure");
+        println!("cargo xtask bench --only snapshots,speed,determinism says what to measure");
         return Ok(());
     };
     let runs: usize = std::env::var("WBUILD_RUNS").ok().and_then(|text| text.parse().ok()).unwrap_or(9);
@@ -51,7 +52,7 @@ fn bench() -> Result<(), String> {
             ours * 1000.0,
             theirs * 1000.0
         );
-        answers.push(json!({ "name": name, "ratio": ratio }));
+        answers.push(json!({ "name": name, "milliseconds": theirs, "ratio": ratio }));
     }
     if let Some(file) = std::env::var_os("WBUILD_ANSWER") {
         std::fs::write(file, Value::from(answers).to_string()).map_err(|e| e.to_string())?;
@@ -62,11 +63,15 @@ fn bench() -> Result<(), String> {
 /// What takes turns in a run.
 const SIDES: [&str; 3] = ["ours", "theirs", "theirs"];
 
-/// A module, compiled to count instructions or not.
+/// A module, compiled to count instructions or not. Where the pair asks for `canonical`, the engine makes the NaNs of ours so.
 fn subject(pair: &Value, side: &str, counting: bool) -> Result<Subject, String> {
     let file = pair[side].as_str().unwrap_or_default();
     let bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
-    Subject::new(&second::engine(Compiler::Cranelift, counting)?, &bytes, false)
+    let compiler = match side == "ours" && pair["canonical"] == true {
+        true => Compiler::OptimizedCanonical,
+        false => Compiler::Cranelift,
+    };
+    Subject::new(&second::engine(compiler, counting)?, &bytes, false)
 }
 
 /// The program's name and its arguments.
@@ -122,9 +127,4 @@ fn run(what: &str) -> Result<(), String> {
 /// The sides in the order of a turn, each of them first now and then.
 fn turns(turn: usize) -> [usize; 3] {
     std::array::from_fn(|at| (turn + at) % 3)
-}
-
-fn median(mut times: Vec<f64>) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
 }

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use serde_json::Value;
+use xtask::measure::median;
 use xtask::programs;
 use xtask::shell::{self, Result};
 
@@ -60,7 +61,7 @@ pub fn bench(words: &[OsString]) -> Result<()> {
         gates.extend(bench_rust::rust(&machine, folder.path(), settings.runs)?);
     }
     if wanted("determinism") {
-        gates.extend(bench_determinism::determinism(folder.path(), settings.runs)?);
+        gates.extend(bench_determinism::determinism(&machine, folder.path(), settings.runs)?);
     }
     if wanted("snapshots") {
         gates.extend(bench_snapshots::snapshots(&machine, folder.path(), settings.runs)?);
@@ -256,8 +257,16 @@ pub fn size(path: &Path) -> Result<u64> {
     std::fs::metadata(path).map(|meta| meta.len()).map_err(|e| format!("cannot read {}: {e}", path.display()))
 }
 
-/// The middle one.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+/// What a benchmark of the package `wbuild` says of modules, where the engine and the passes are needed: `modules` is what it
+/// takes, a list of objects.
+pub fn in_engine(bench: &str, folder: &Path, modules: &[Value], runs: usize) -> Result<Vec<Value>> {
+    let (list, answer) = (folder.join("modules.json"), folder.join("answer.json"));
+    std::fs::write(&list, Value::from(modules).to_string()).map_err(|e| e.to_string())?;
+    // `cargo bench` is always a release build, and knows no `--release`.
+    let mut cargo = Command::new(setup::cargo_path());
+    cargo.args(["bench", "--workspace", "--bench", bench]).current_dir(shell::root());
+    cargo.env("WBUILD_MODULES", &list).env("WBUILD_ANSWER", &answer).env("WBUILD_RUNS", runs.to_string());
+    shell::run(&mut cargo)?;
+    let text = std::fs::read_to_string(&answer).map_err(|e| format!("cannot read the answer: {e}"))?;
+    serde_json::from_str(&text).map_err(|e| format!("cannot read the answer: {e}"))
 }

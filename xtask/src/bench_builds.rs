@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use xtask::measure::median;
 use xtask::programs::{self, Program};
 use xtask::shell::{self, Result};
 use xtask::sources::{self, Archive};
 
-use crate::bench::{Gate, median, tool};
+use crate::bench::{Gate, tool};
 use crate::demo::report;
 use crate::setup::Machine;
 

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use xtask::measure::median;
 use xtask::programs;
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, median, tool};
+use crate::bench::{Gate, tool};
 use crate::demo::report;
 use crate::setup::Machine;
 

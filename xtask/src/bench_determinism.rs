@@ -1,31 +1,131 @@
-//! What hardening costs. The measuring itself needs the passes and the engine, and so is a benchmark of the
-//! package `wbuild`; this runs it and reads its gates.
+//! What hardening costs: run time of kernels and programs on wasmtime and on V8, and size, hardened against not hardened and
+//! both optimized alike; and the time that hardening and checking take. Each run is a process of its own, on V8 too: see
+//! `benches/startup.rs`.
 
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use xtask::measure::{mean, median, worst};
+use xtask::programs::{self, KERNELS, Program};
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, number};
-use crate::setup;
+use crate::bench::{Gate, in_engine, number, size};
+use crate::bench_rust::alone;
+use crate::setup::Machine;
 
-pub fn determinism(folder: &Path, runs: usize) -> Result<Vec<Gate>> {
-    let file = folder.join("gates.json");
-    // `cargo bench` is always a release build, and knows no `--release`.
-    let mut cargo = Command::new(setup::cargo_path());
-    cargo
-        .args(["bench", "--workspace", "--bench", "determinism"])
-        .current_dir(shell::root())
-        .env("WBUILD_RUNS", runs.to_string())
-        .env("WBUILD_GATES", &file);
-    shell::run(&mut cargo)?;
-    let text = std::fs::read_to_string(&file).map_err(|e| format!("cannot read the gates: {e}"))?;
-    let gates: Vec<Value> = serde_json::from_str(&text).map_err(|e| format!("cannot read the gates: {e}"))?;
-    let gate = |gate: &Value| {
-        let unit = if gate["unit"] == "%" { "%" } else { "x" };
-        let name = gate["name"].as_str().unwrap_or_default().to_string();
-        Ok(Gate { name, value: number(gate, "value")?, limit: number(gate, "limit")?, unit })
+/// What was measured of a program, as ratios to the plain form.
+struct Row {
+    name: &'static str,
+    is_kernel: bool,
+    wasmtime: f64,
+    v8: f64,
+    size: f64,
+}
+
+/// With WBUILD_ONLY the programs whose names stand there, with commas between them.
+pub fn determinism(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>> {
+    let mut programs: Vec<(Program, bool)> = KERNELS.iter().map(|name| (programs::kernel(name), true)).collect();
+    programs.extend([programs::sqlite()?, programs::lua_at_work()?, programs::zlib_at_work()?].map(|p| (p, false)));
+    let only = std::env::var("WBUILD_ONLY").unwrap_or_default();
+    programs.retain(|(program, _)| only.is_empty() || only.split(',').any(|name| name == program.name));
+    let modules = programs.iter().map(|(program, _)| build(machine, program, folder)).collect::<Result<Vec<_>>>()?;
+    let pairs = modules.iter().zip(&programs).map(|([plain, hardened], (program, is_kernel))| {
+        json!({
+            "name": program.name, "ours": hardened, "theirs": plain, "plain": plain, "kernel": is_kernel, "args": ["large"]
+        })
+    });
+    let pairs: Vec<Value> = pairs.collect();
+    let in_wasmtime = in_engine("startup", folder, &pairs, runs)?;
+    let in_v8 = in_node(folder, &programs, runs)?;
+    println!("\n{:>14} {:>9} {:>9} {:>9} {:>8}", "", "plain", "wasmtime", "V8", "size");
+    let mut rows = Vec::new();
+    for ((((program, is_kernel), answer), v8), [plain, hardened]) in
+        programs.iter().zip(&in_wasmtime).zip(in_v8).zip(&modules)
+    {
+        let (milliseconds, wasmtime) = (number(answer, "milliseconds")?, number(answer, "ratio")?);
+        let size = size(Path::new(hardened))? as f64 / size(Path::new(plain))? as f64;
+        let percent = (size - 1.0) * 100.0;
+        println!("{:>14} {milliseconds:>6.0} ms {wasmtime:>9.3} {v8:>9.3} {percent:>+7.2}%", program.name);
+        rows.push(Row { name: program.name, is_kernel: *is_kernel, wasmtime, v8, size });
+    }
+    let mut gates = gates(&rows);
+    if rows.iter().any(|row| row.is_kernel) {
+        flag(folder, &pairs, runs)?;
+    }
+    let share = in_engine("determinism", folder, &pairs, runs)?;
+    let value = number(share.first().unwrap_or(&Value::Null), "ratio")?;
+    gates.push(Gate { name: "hardening and checking over Cranelift's time".to_string(), value, limit: 0.1, unit: "x" });
+    Ok(gates)
+}
+
+/// As a build makes it at -O3, but not hardened; and that hardened.
+fn build(machine: &Machine, program: &Program, folder: &Path) -> Result<[String; 2]> {
+    let [plain, hardened] = ["plain", "hardened"].map(|kind| folder.join(format!("{}.{kind}.wasm", program.name)));
+    let mut command = Command::new(&machine.wbuild);
+    command.args(["-O3", "--no-deterministic"]).args(&program.flags).args(&program.wasi_flags).args(&program.sources);
+    shell::output(alone(command.arg("-o").arg(&plain)))?;
+    shell::output(Command::new(&machine.wbuild).arg("harden").arg(&plain).arg("-o").arg(&hardened))?;
+    Ok([plain, hardened].map(|file| file.display().to_string()))
+}
+
+/// The ratios of the hardened forms on V8, in the order of the programs.
+fn in_node(folder: &Path, programs: &[(Program, bool)], runs: usize) -> Result<Vec<f64>> {
+    let mut ratios = vec![Vec::new(); programs.len()];
+    for run in 0..runs {
+        let mut node = Command::new("node");
+        // Optimized from the start: what a long run settles on.
+        node.args(["--no-liftoff", "--no-wasm-lazy-compilation"]).arg(shell::root().join("testdata/measure.mjs"));
+        let output = shell::output(node.arg(folder).arg(run.to_string()))?;
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            let line: Value = serde_json::from_str(line).map_err(|e| format!("{line}: {e}"))?;
+            let place = programs.iter().position(|(program, _)| line["name"] == program.name);
+            let ratios =
+                &mut ratios[place.ok_or_else(|| format!("Node timed {}, which was not asked for", line["name"]))?];
+            ratios.push(number(&line, "hardened")? / number(&line, "plain")?);
+        }
+    }
+    let checked = ratios.into_iter().zip(programs).map(|(ratios, (program, _))| match ratios.len() == runs {
+        true => Ok(median(ratios)),
+        false => Err(format!("Node said nothing of {}", program.name)),
+    });
+    checked.collect()
+}
+
+/// Prints what wasmtime's own way costs the kernels. It is no gate, and slow: fewer runs are enough.
+fn flag(folder: &Path, pairs: &[Value], runs: usize) -> Result<()> {
+    let kernels = pairs.iter().filter(|pair| pair["kernel"] == true);
+    let canonical = |pair: &Value| {
+        json!({
+            "name": pair["name"], "ours": pair["plain"], "theirs": pair["plain"], "canonical": true, "args": pair["args"]
+        })
     };
-    gates.iter().map(gate).collect()
+    let pairs: Vec<Value> = kernels.map(canonical).collect();
+    let answers = in_engine("startup", folder, &pairs, runs.min(3))?;
+    let ratios = answers.iter().map(|answer| number(answer, "ratio")).collect::<Result<Vec<f64>>>()?;
+    println!("{} kernels; wasmtime's own flag: {:.2}x, worst {:.2}x", ratios.len(), mean(&ratios), worst(&ratios));
+    Ok(())
+}
+
+fn gates(rows: &[Row]) -> Vec<Gate> {
+    let gate = |name: String, value: f64, limit: f64, unit: &'static str| Gate { name, value, limit, unit };
+    let percent = |size: f64| (size - 1.0) * 100.0;
+    let mut gates = Vec::new();
+    let kernels: Vec<&Row> = rows.iter().filter(|row| row.is_kernel).collect();
+    if !kernels.is_empty() {
+        let of = |value: fn(&Row) -> f64| -> Vec<f64> { kernels.iter().map(|row| value(row)).collect() };
+        for (engine, ratios) in [("wasmtime", of(|row| row.wasmtime)), ("V8", of(|row| row.v8))] {
+            gates.push(gate(format!("hardened kernels on {engine}: time, geometric mean"), mean(&ratios), 1.10, "x"));
+            gates.push(gate(format!("hardened kernels on {engine}: time, worst"), worst(&ratios), 1.4, "x"));
+        }
+        let sizes = of(|row| row.size);
+        println!("kernels' size: worst {:+.2} %", percent(worst(&sizes)));
+        gates.push(gate("hardened kernels: size".to_string(), percent(mean(&sizes)), 8.0, "%"));
+    }
+    for row in rows.iter().filter(|row| !row.is_kernel) {
+        gates.push(gate(format!("hardened {} on wasmtime: time", row.name), row.wasmtime, 1.01, "x"));
+        gates.push(gate(format!("hardened {} on V8: time", row.name), row.v8, 1.01, "x"));
+        gates.push(gate(format!("hardened {}: size", row.name), percent(row.size), 0.5, "%"));
+    }
+    gates
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use xtask::measure::{mean, median, worst};
 use xtask::programs;
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, median, size};
-use crate::bench_snapshots::{mean, worst};
+use crate::bench::{Gate, size};
 use crate::setup::{self, Machine};
 
 /// A level, and how many times the crate's time may be taken.

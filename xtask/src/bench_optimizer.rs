@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use xtask::measure::{mean, worst};
 use xtask::others::PUBLISHED;
 use xtask::programs::{self, Program};
 use xtask::shell::{self, Result};
@@ -12,7 +13,7 @@ use xtask::{initialized, others::Published};
 
 use crate::bench::{Gate, number, size};
 use crate::bench_rust::binaryen;
-use crate::bench_snapshots::{gzip, mean, worst};
+use crate::bench_snapshots::gzip;
 use crate::demo::report;
 use crate::setup::{self, Machine};
 

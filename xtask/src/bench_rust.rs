@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Instant, SystemTime};
 
+use xtask::measure::median;
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, median, number, size, tool};
+use crate::bench::{Gate, number, size, tool};
 use crate::demo::report;
 use crate::setup::{self, Machine};
 

@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use xtask::initialized::{self, Initialized};
+use xtask::measure::{mean, median, worst};
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, median, size};
+use crate::bench::{Gate, in_engine, number, size};
 use crate::bench_rust::binaryen;
-use crate::bench_speed::measure;
 use crate::setup::{self, Machine};
 
 const WIZER: &str = "10.0.0";
@@ -240,7 +240,8 @@ impl Bench<'_> {
                 json!({ "name": subject.name, "ours": file("ours"), "theirs": file("theirs"), "args": subject.args })
             })
             .collect();
-        let ratios = measure(self.folder, &pairs, self.runs)?;
+        let answers = in_engine("startup", self.folder, &pairs, self.runs)?;
+        let ratios: Vec<f64> = answers.iter().map(|answer| number(answer, "ratio")).collect::<Result<_>>()?;
         let name = "snapshots: time to the end of main against wizer's, worst".to_string();
         Ok(Gate { name, value: worst(&ratios), limit: 1.0, unit: "x" })
     }
@@ -255,12 +256,4 @@ fn timed(command: &mut Command) -> Result<f64> {
 
 pub fn gzip(file: &Path) -> Result<u64> {
     Ok(shell::output(Command::new("gzip").args(["-9", "-n", "-c"]).arg(file))?.stdout.len() as u64)
-}
-
-pub fn mean(ratios: &[f64]) -> f64 {
-    (ratios.iter().map(|ratio| ratio.ln()).sum::<f64>() / ratios.len() as f64).exp()
-}
-
-pub fn worst(ratios: &[f64]) -> f64 {
-    ratios.iter().copied().fold(0.0, f64::max)
 }

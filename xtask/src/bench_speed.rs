@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
+use xtask::measure::{mean, worst};
 use xtask::programs::{self, Program};
 use xtask::shell::{self, Result};
 
-use crate::bench::{ByHand, Gate, number};
+use crate::bench::{ByHand, Gate, in_engine, number};
 use crate::bench_rust::{self, binaryen};
-use crate::bench_snapshots::{mean, worst};
 use crate::setup::{self, Machine};
 
 /// Projects in `testdata/rust/projects`.
@@ -31,7 +31,10 @@ pub fn speed(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>>
     for (name, project) in PROJECTS {
         pairs.extend(bench.project(name, project, &tools)?);
     }
-    let ratios = measure(folder, &pairs, runs)?;
+    let ratios = in_engine("startup", folder, &pairs, runs)?
+        .iter()
+        .map(|answer| number(answer, "ratio"))
+        .collect::<Result<Vec<f64>>>()?;
     let of = |hardened: bool| -> Vec<f64> {
         let chosen = pairs.iter().zip(&ratios).filter(|(pair, _)| pair["hardened"] == hardened);
         chosen.map(|(_, ratio)| *ratio).collect()
@@ -106,17 +109,4 @@ impl Bench<'_> {
         };
         Ok([pair(plain, false), pair(hardened, true)])
     }
-}
-
-/// Ours over theirs for each pair: the embedded engine is needed, and so this is a benchmark of the package `wbuild`.
-pub fn measure(folder: &Path, pairs: &[Value], runs: usize) -> Result<Vec<f64>> {
-    let (list, answer) = (folder.join("pairs.json"), folder.join("measured.json"));
-    std::fs::write(&list, Value::from(pairs).to_string()).map_err(|e| e.to_string())?;
-    let mut cargo = Command::new(setup::cargo_path());
-    cargo.args(["bench", "--workspace", "--bench", "startup"]).current_dir(shell::root());
-    cargo.env("WBUILD_MODULES", &list).env("WBUILD_ANSWER", &answer).env("WBUILD_RUNS", runs.to_string());
-    shell::run(&mut cargo)?;
-    let text = std::fs::read_to_string(&answer).map_err(|e| format!("cannot read the answer: {e}"))?;
-    let answers: Vec<Value> = serde_json::from_str(&text).map_err(|e| format!("cannot read the answer: {e}"))?;
-    answers.iter().map(|answer| number(answer, "ratio")).collect()
 }

@@ -2,6 +2,7 @@
 //! their native builds, and the setting up of a machine.
 
 pub mod initialized;
+pub mod measure;
 pub mod native;
 pub mod others;
 pub mod programs;
