@@ -147,8 +147,8 @@ enum Fate {
     Becomes(Vec<Instruction<'static>>),
     /// A load, which becomes the constant that stands at these addresses.
     Constant(Range<u32>),
-    /// A load or store, which adds nothing to its address any more.
-    WithoutOffset,
+    /// A load or store, which adds another number to its address.
+    Offset(u32),
 }
 
 /// What becomes of code.
@@ -175,7 +175,7 @@ impl Changes {
         let Some((last, before)) = operators.split_last() else { return false };
         let is_gone = match self.fate(function, before.len()) {
             Some(Fate::Constant(_)) => true,
-            Some(Fate::Becomes(_) | Fate::WithoutOffset) => false,
+            Some(Fate::Becomes(_) | Fate::Offset(_)) => false,
             None if *last == Simple::Load => self.discard(function, before),
             None => *last == Simple::Value,
         };
@@ -221,7 +221,7 @@ impl Changes {
                         let bytes = known.bytes(range.clone()).ok_or_else(|| Error::internal("a constant is gone"))?;
                         edit.before(&constant(operator, bytes)?);
                     }
-                    Fate::WithoutOffset => edit.before(&crate::op::with_offset(operator, 0)?),
+                    Fate::Offset(offset) => edit.before(&crate::op::with_offset(operator, u64::from(*offset))?),
                 }
                 Ok(())
             })?;

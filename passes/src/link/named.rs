@@ -1,11 +1,11 @@
 //! Addresses by name: what the linker knew stays known while Binaryen works.
 //!
-//! [`Names::find`] has each address in code that could lose its last use become the value of an imported immutable global, one
-//! for each address, and writes down beside the module which object it is in and which addresses stand in that. To read a
-//! global that nobody knows is valid wherever a constant is, so whoever does not know what it stands for, as Binaryen,
-//! moves it, gives it on and removes it, and makes no other number out of it. [`place`] has the numbers take the place of
-//! the globals again. An object that code named before and that neither code nor an object that is left names is dead
-//! then, and its bytes become zeros.
+//! [`Names::find`] has each object whose last use in code could go become an imported immutable global, whose value is where
+//! it stands; what an address adds to that stays outside, in code. Beside the module it writes down which objects' addresses
+//! stand in which. To read a global that nobody knows is valid wherever a constant is, so whoever does not know what it
+//! stands for, as Binaryen, moves it, gives it on and removes it, and makes no other number out of it. [`place`] has the
+//! numbers take the place of the globals again. An object that code named before and that neither code nor an object that
+//! is left names is dead then, and its bytes become zeros.
 //!
 //! An object is named only if every use of it in code that may run can be: as a constant, or as the offset of an access at a
 //! constant. Elsewhere an offset adds to a number without wrapping around, which no other operator does; so
@@ -25,14 +25,13 @@ use super::{Changes, Fate};
 use crate::pass::unused;
 use crate::{ConstExpr, Custom, DataKind, Error, FuncId, GlobalId, Item, Module, Place, Reference, Source};
 
-/// What named addresses are imported from, short since it stands at each. Their own names are the numbers of the object and of
-/// the address.
+/// What named objects are imported from, short since it stands at each. Their own names are their numbers.
 pub const IMPORTED_FROM: &str = "&";
 
 /// The custom section with the objects that have names.
 const SECTION: &str = "wbuild.objects";
 
-/// The most addresses that get names, so that tools stay within their limits on imports.
+/// The most objects that get names, so that tools stay within their limits on imports.
 const MOST: usize = 50_000;
 
 /// An object with a name.
@@ -50,8 +49,8 @@ struct Object {
 pub(super) struct Names {
     /// The first stands for everything without a name, which is there as long as the module is.
     objects: Vec<Object>,
-    /// Objects and addresses, in the order of the globals.
-    globals: Vec<(u32, u32)>,
+    /// The objects that code names, in the order of the globals.
+    globals: Vec<u32>,
 }
 
 impl Names {
@@ -106,30 +105,39 @@ impl Names {
             numbers[object].is_some() && changes.fate(function, operator).is_none()
         });
         let number = |object: usize| numbers[object].unwrap_or_default();
-        let globals: BTreeSet<(u32, u32)> = found.iter().map(|found| (number(found.2), found.3)).collect();
+        let globals: BTreeSet<u32> = found.iter().map(|found| number(found.2)).collect();
         if globals.len() > MOST {
             return Names::default();
         }
-        let globals: Vec<(u32, u32)> = globals.into_iter().collect();
+        let globals: Vec<u32> = globals.into_iter().collect();
         for (function, operator, object, address, access) in found {
-            let place = globals.partition_point(|global| *global < (number(object), address));
-            let global = Instruction::GlobalGet((module.globals.bound() + place) as u32);
-            changes.set(function, operator, Fate::Becomes(vec![global]));
+            let place = globals.partition_point(|global| *global < number(object));
+            let mut named = vec![Instruction::GlobalGet((module.globals.bound() + place) as u32)];
+            let start = objects[number(object) as usize].start;
+            // An access adds its offset without wrapping around.
+            let (outside, offset) = match address.checked_sub(start).filter(|_| access.is_some()) {
+                Some(offset) => (0, offset),
+                None => (address.wrapping_sub(start), 0),
+            };
+            if outside != 0 {
+                named.extend([Instruction::I32Const(outside as i32), Instruction::I32Add]);
+            }
+            changes.set(function, operator, Fate::Becomes(named));
             if let Some(access) = access {
-                changes.set(function, access, Fate::WithoutOffset);
+                changes.set(function, access, Fate::Offset(offset));
             }
         }
         Names { objects, globals }
     }
 
-    /// Imports the globals, in the module that was changed, and writes the objects beside it. Says how many globals those are.
+    /// Imports the globals, in the module that was changed, and writes the objects beside it. Says how many have names.
     pub fn import(&self, module: &mut Module<'_>) -> usize {
         if self.globals.is_empty() {
             return 0;
         }
-        for (object, address) in &self.globals {
+        for object in &self.globals {
             let ty = GlobalType { content_type: ValType::I32, mutable: false, shared: false };
-            module.add_global_import(IMPORTED_FROM, &format!("{object} {address}"), ty);
+            module.add_global_import(IMPORTED_FROM, &object.to_string(), ty);
         }
         let data = section(&self.objects).into();
         module.customs.push(Custom { name: SECTION.into(), data, after: Place::Data });
@@ -150,9 +158,11 @@ pub fn place(bytes: &[u8]) -> Result<(Vec<u8>, usize), Error> {
         unused::imports(module)?;
         let Some(at) = module.customs.iter().position(|custom| custom.name == SECTION) else { return Ok(()) };
         let objects = read(&module.customs.remove(at).data)?;
-        let addresses = addresses(module)?;
-        cleared = clear(module, &dead(&objects, addresses.values().map(|(object, _)| *object)));
-        replace(module, &addresses)
+        let named = named(module)?;
+        cleared = clear(module, &dead(&objects, named.values().copied()));
+        let start = |object: &u32| objects.get(*object as usize).map(|object| object.start as i32);
+        let addresses = named.iter().map(|(id, object)| Some((*id, start(object)?))).collect::<Option<_>>();
+        replace(module, &addresses.ok_or_else(|| Error::internal("an object that is not there has a name"))?)
     })?;
     Ok((module, cleared))
 }
@@ -179,16 +189,12 @@ fn read(data: &[u8]) -> Result<Vec<Object>, Error> {
     Ok(objects)
 }
 
-/// The globals that stand for addresses, with the objects and the addresses.
-fn addresses(module: &Module<'_>) -> Result<BTreeMap<GlobalId, (u32, u32)>, Error> {
+/// The globals that stand for objects, with those.
+fn named(module: &Module<'_>) -> Result<BTreeMap<GlobalId, u32>, Error> {
     let mut found = BTreeMap::new();
     for (id, global) in module.globals.iter() {
         let Some(import) = global.source.import().filter(|import| import.module == IMPORTED_FROM) else { continue };
-        let numbers = import
-            .name
-            .split_once(' ')
-            .and_then(|(object, address)| Some((object.parse().ok()?, address.parse().ok()?)));
-        found.insert(id, numbers.ok_or_else(|| Error::internal("an address without a number"))?);
+        found.insert(id, import.name.parse().map_err(|_| Error::internal("a name that is no object's"))?);
     }
     Ok(found)
 }
@@ -224,8 +230,8 @@ fn clear(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
     cleared
 }
 
-fn replace(module: &mut Module<'_>, addresses: &BTreeMap<GlobalId, (u32, u32)>) -> Result<(), Error> {
-    let number = |global: u32| addresses.get(&GlobalId(global)).map(|(_, address)| *address as i32);
+fn replace(module: &mut Module<'_>, addresses: &BTreeMap<GlobalId, i32>) -> Result<(), Error> {
+    let number = |global: u32| addresses.get(&GlobalId(global)).copied();
     let is_address =
         |reference: &Reference| matches!(reference, Reference::Item(Item::Global(id)) if addresses.contains_key(id));
     let uses = crate::module::Uses::of_all(module.bodies().collect())?;
@@ -297,7 +303,7 @@ mod tests {
         objects[5].names.insert(3);
         let text = format!(
             r#"(module
-                (import "{IMPORTED_FROM}" "1 1026" (global $one i32)) (import "{IMPORTED_FROM}" "3 1032" (global $three i32))
+                (import "{IMPORTED_FROM}" "1" (global $one i32)) (import "{IMPORTED_FROM}" "3" (global $three i32))
                 (import "host" "g" (global $host i32)) (global $same i32 (global.get $one))
                 (memory (export "m") 1) (data (i32.const 1020) "....aaaabbbb") (data (i32.const 1032) "ccccddddee")
                 (data (i32.const 1042) "ee..")
@@ -316,8 +322,8 @@ mod tests {
         let (placed, cleared) = place(&module).expect("it is placed");
         assert_eq!(cleared, 8);
         let text = wasmprinter::print_bytes(&placed).expect("a module");
-        assert_eq!(text.matches("i32.const 1026").count(), 2, "{text}");
-        assert!(text.contains("i32.const 1023\n  )"), "{text}");
+        assert_eq!(text.matches("i32.const 1024").count(), 2, "{text}");
+        assert!(text.contains("i32.const 1021\n  )"), "{text}");
         for there in ["....aaaabbbb", "\\00\\00\\00\\00dddd\\00\\00", "\\00\\00..", "\"host\""] {
             assert!(text.contains(there), "{there}: {text}");
         }
