@@ -15,7 +15,7 @@ use wbuild_proof::second::{self, Compiler, Subject};
 use xtask::measure::median;
 
 /// Milliseconds for which a program is started again and again in each run, as one start may take microseconds.
-const SAMPLE: f64 = 200.0;
+const SAMPLE: f64 = 100.0;
 
 /// What tells a process of ours that it is a run: the pair, and the run's number.
 const RUN: &str = "WBUILD_RUN";

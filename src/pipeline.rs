@@ -354,7 +354,7 @@ pub fn run(
                     None => format!(
                         "{} loads are constants, {} stores went, {} indirect calls are direct or traps, \
                          {} functions left the table, {} bytes of data are zero, {} objects stand elsewhere, \
-                         {} addresses are names",
+                         {} objects have names",
                         settled.loads,
                         settled.stores,
                         settled.calls,

@@ -74,7 +74,7 @@ pub struct Settled {
     pub cleared: usize,
     /// How many objects of data stand elsewhere.
     pub moved: usize,
-    /// How many addresses are imported globals until [`place`].
+    /// How many objects are imported globals until [`place`].
     pub named: usize,
     /// Why the information was not used.
     pub doubt: Option<String>,
@@ -147,8 +147,8 @@ enum Fate {
     Becomes(Vec<Instruction<'static>>),
     /// A load, which becomes the constant that stands at these addresses.
     Constant(Range<u32>),
-    /// A load or store, which adds another number to its address.
-    Offset(u32),
+    /// A load or store, which adds nothing to its address any more.
+    WithoutOffset,
 }
 
 /// What becomes of code.
@@ -175,7 +175,7 @@ impl Changes {
         let Some((last, before)) = operators.split_last() else { return false };
         let is_gone = match self.fate(function, before.len()) {
             Some(Fate::Constant(_)) => true,
-            Some(Fate::Becomes(_) | Fate::Offset(_)) => false,
+            Some(Fate::Becomes(_) | Fate::WithoutOffset) => false,
             None if *last == Simple::Load => self.discard(function, before),
             None => *last == Simple::Value,
         };
@@ -221,7 +221,7 @@ impl Changes {
                         let bytes = known.bytes(range.clone()).ok_or_else(|| Error::internal("a constant is gone"))?;
                         edit.before(&constant(operator, bytes)?);
                     }
-                    Fate::Offset(offset) => edit.before(&crate::op::with_offset(operator, u64::from(*offset))?),
+                    Fate::WithoutOffset => edit.before(&crate::op::with_offset(operator, 0)?),
                 }
                 Ok(())
             })?;

@@ -113,18 +113,13 @@ impl Names {
         for (function, operator, object, address, access) in found {
             let place = globals.partition_point(|global| *global < number(object));
             let mut named = vec![Instruction::GlobalGet((module.globals.bound() + place) as u32)];
-            let start = objects[number(object) as usize].start;
-            // An access adds its offset without wrapping around.
-            let (outside, offset) = match address.checked_sub(start).filter(|_| access.is_some()) {
-                Some(offset) => (0, offset),
-                None => (address.wrapping_sub(start), 0),
-            };
-            if outside != 0 {
-                named.extend([Instruction::I32Const(outside as i32), Instruction::I32Add]);
+            let added = address.wrapping_sub(objects[number(object) as usize].start);
+            if added != 0 {
+                named.extend([Instruction::I32Const(added as i32), Instruction::I32Add]);
             }
             changes.set(function, operator, Fate::Becomes(named));
             if let Some(access) = access {
-                changes.set(function, access, Fate::Offset(offset));
+                changes.set(function, access, Fate::WithoutOffset);
             }
         }
         Names { objects, globals }
