@@ -7,7 +7,7 @@ use std::process::Command;
 use wbuild::binaryen::{Imports, Level, Outcome, Request, optimize};
 use wbuild::oracle::Random;
 use wbuild::toolchain::{self, Toolchain};
-use wbuild_passes::link::{Addresses, place, settle};
+use wbuild_passes::link::{Addresses, IMPORTED_FROM, place, settle};
 
 use crate::rust::{output, text};
 
@@ -274,10 +274,23 @@ fn data_that_only_code_names_that_binaryen_removes_goes() {
     assert_eq!(there(&indexed, "0", &[]), [true, false]);
 }
 
+/// The numbers that are imported as objects' names.
+fn names(module: &[u8]) -> std::collections::BTreeSet<u32> {
+    let mut found = std::collections::BTreeSet::new();
+    for payload in wasmparser::Parser::new(0).parse_all(module) {
+        if let wasmparser::Payload::ImportSection(section) = payload.unwrap() {
+            let imports = section.into_imports().map(Result::unwrap);
+            found.extend(imports.filter(|i| i.module == IMPORTED_FROM).map(|i| i.name.parse::<u32>().unwrap()));
+        }
+    }
+    found
+}
+
 /// What becomes of a module with relocations in the way that has addresses go through Binaryen by name.
 fn by_name(module: &[u8]) -> (Vec<u8>, usize) {
     let settled = settle(module, Addresses::Named).unwrap();
     assert!(settled.doubt.is_none(), "{:?}", settled.doubt);
+    assert_eq!(names(&settled.module).len(), settled.named, "an import for each object");
     assert_eq!(place(&settled.module).unwrap().1, 0, "nothing lost its last use yet");
     let tool = crate::binaryen::builtin();
     let request = Request { imports: Imports::MayDrop, ..Request::new(&settled.module, Level::Oz, &tool) };
