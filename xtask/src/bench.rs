@@ -270,3 +270,8 @@ pub fn in_engine(bench: &str, folder: &Path, modules: &[Value], runs: usize) -> 
     let text = std::fs::read_to_string(&answer).map_err(|e| format!("cannot read the answer: {e}"))?;
     serde_json::from_str(&text).map_err(|e| format!("cannot read the answer: {e}"))
 }
+
+/// The ratios among such answers.
+pub fn ratios(answers: &[Value]) -> Result<Vec<f64>> {
+    answers.iter().map(|answer| number(answer, "ratio")).collect()
+}

@@ -11,7 +11,7 @@ use xtask::initialized::{self, Initialized};
 use xtask::measure::{mean, median, worst};
 use xtask::shell::{self, Result};
 
-use crate::bench::{Gate, in_engine, number, size};
+use crate::bench::{Gate, in_engine, ratios, size};
 use crate::bench_rust::binaryen;
 use crate::setup::{self, Machine};
 
@@ -240,8 +240,7 @@ impl Bench<'_> {
                 json!({ "name": subject.name, "ours": file("ours"), "theirs": file("theirs"), "args": subject.args })
             })
             .collect();
-        let answers = in_engine("startup", self.folder, &pairs, self.runs)?;
-        let ratios: Vec<f64> = answers.iter().map(|answer| number(answer, "ratio")).collect::<Result<_>>()?;
+        let ratios = ratios(&in_engine("startup", self.folder, &pairs, self.runs)?)?;
         let name = "snapshots: time to the end of main against wizer's, worst".to_string();
         Ok(Gate { name, value: worst(&ratios), limit: 1.0, unit: "x" })
     }

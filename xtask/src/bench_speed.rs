@@ -11,7 +11,7 @@ use xtask::measure::{mean, worst};
 use xtask::programs::{self, Program};
 use xtask::shell::{self, Result};
 
-use crate::bench::{ByHand, Gate, in_engine, number};
+use crate::bench::{ByHand, Gate, in_engine, ratios};
 use crate::bench_rust::{self, binaryen};
 use crate::setup::{self, Machine};
 
@@ -31,10 +31,7 @@ pub fn speed(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<Gate>>
     for (name, project) in PROJECTS {
         pairs.extend(bench.project(name, project, &tools)?);
     }
-    let ratios = in_engine("startup", folder, &pairs, runs)?
-        .iter()
-        .map(|answer| number(answer, "ratio"))
-        .collect::<Result<Vec<f64>>>()?;
+    let ratios = ratios(&in_engine("startup", folder, &pairs, runs)?)?;
     let of = |hardened: bool| -> Vec<f64> {
         let chosen = pairs.iter().zip(&ratios).filter(|(pair, _)| pair["hardened"] == hardened);
         chosen.map(|(_, ratio)| *ratio).collect()
