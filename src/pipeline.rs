@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use wasmparser::Payload;
 use wbuild_passes as passes;
 use wbuild_passes::Input;
-use wbuild_passes::link::Addresses;
+use wbuild_passes::link::{self, Addresses};
 use wbuild_passes::segments::Measure;
 
 use crate::args;
@@ -66,10 +67,12 @@ pub enum Stage {
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
     Binaryen(binaryen::Level, Order, Reason),
-    /// What the linker knew is used, and taken out but for the names of addresses.
-    LinkInformation(Addresses, Reason),
+    /// What the linker knew is used, and taken out; but addresses keep their names in modules of at most so many bytes.
+    LinkInformation(usize, Reason),
     /// Addresses become numbers again, and what nothing names any more goes.
     Addresses(Reason),
+    /// The first where addresses have names, and the second where they are numbers.
+    Either([Vec<Stage>; 2], Reason),
     /// Functions and locals are ordered in several ways, and the one stays that gzip makes smallest.
     Orders(Reason),
     /// Initialization is run, and the module written as it was then.
@@ -102,6 +105,7 @@ impl Stage {
             Stage::Harden(..) => "harden".to_string(),
             Stage::LinkInformation(..) => "link-information".to_string(),
             Stage::Addresses(_) => "addresses".to_string(),
+            Stage::Either(..) => "by name or by number".to_string(),
             Stage::Orders(_) => "orders".to_string(),
             Stage::Snapshot(..) => "snapshot".to_string(),
             Stage::Smallest(ways, _) => format!("smallest of {}", ways.len()),
@@ -117,6 +121,14 @@ impl Stage {
                 for way in ways {
                     let of_way = way.stages.iter().flat_map(Stage::steps);
                     steps.extend(of_way.map(|(name, reason)| (format!("{}: {name}", way.name), reason)));
+                }
+                steps
+            }
+            Stage::Either([named, numbers], reason) => {
+                let mut steps = vec![(self.name(), *reason)];
+                for (name, stages) in [("names", named), ("numbers", numbers)] {
+                    let of_way = stages.iter().flat_map(Stage::steps);
+                    steps.extend(of_way.map(|(step, reason)| (format!("{name}: {step}"), reason)));
                 }
                 steps
             }
@@ -175,11 +187,12 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         }
     }
     let binaryen = binaryen_level(options.level).filter(|_| options.binaryen != binaryen::Tool::Off);
-    // One more way to go; a snapshot's memory holds numbers.
     let more = options.effort == Effort::Max && binaryen.is_some();
-    let addresses = match more && options.link_information && options.preinit.is_none() {
-        true => Addresses::Named,
-        false => Addresses::Numbers,
+    // Binaryen goes again then, which finds by numbers what it could not by names. A snapshot's memory holds numbers.
+    let named_up_to = match options.link_information && options.preinit.is_none() && binaryen.is_some() {
+        true if more => usize::MAX,
+        true if goes_twice(options) => SMALL,
+        _ => 0,
     };
     if optimize {
         first.push((unused, "what is dead costs every later stage time"));
@@ -234,33 +247,42 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let why = "initialization runs now instead of at every start; before anything that takes its time";
     let snapshot = options.preinit.clone().map(|options| Stage::Snapshot(Box::new(options), why));
     let why = "the linker says which objects nothing writes or reads; first, since it is true of its own module only";
-    let information = options.link_information.then_some(Stage::LinkInformation(addresses, why));
-    let why = "numbers again; behind Binaryen, data is dead that only code named which that removed";
-    let place = (addresses == Addresses::Named).then_some(Stage::Addresses(why));
+    let information = options.link_information.then_some(Stage::LinkInformation(named_up_to, why));
     let why = "what is alike near each other, and numbered alike; last, as it looks at the bytes that there will be";
     let dense = options.goal == Goal::Compressed && options.level.for_size();
-    let orders = dense.then_some(Stage::Orders(why));
+    let dense = dense.then_some(Stage::Orders(why));
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
     let mut stages: Vec<Stage> = [information, passes(first), snapshot].into_iter().flatten().collect();
-    let rest = |order, behind: Option<Stage>| -> Vec<Stage> {
-        let (second, last) = (passes(second.clone()), passes(last.clone()));
-        let rest = [binaryen(order), behind, second, harden.clone(), last, orders.clone()];
-        rest.into_iter().flatten().collect()
+    let why =
+        "numbers again; behind Binaryen, data and places in the table are dead that only code named which it removed";
+    let place = Stage::Addresses(why);
+    let by_name = |then: Order| -> Vec<Stage> {
+        let gone = Stage::Passes(vec![(unused, "what left the table is dead, unless code calls it")]);
+        binaryen(Order::Once).into_iter().chain([place.clone(), gone]).chain(binaryen(then)).collect()
+    };
+    let by_number = |order| -> Vec<Stage> { binaryen(order).into_iter().collect() };
+    let rest = |optimized: Vec<Stage>| -> Vec<Stage> {
+        let rest = [passes(second.clone()), harden.clone(), passes(last.clone()), dense.clone()];
+        optimized.into_iter().chain(rest.into_iter().flatten()).collect()
     };
     if more {
         let why = "which of Binaryen's ways is best, only the finished module tells";
-        let ways = Order::of(options.level.for_size()).iter();
-        let ways = ways.map(|&order| Way { name: order.name(), stages: rest(order, None) }).collect();
+        let orders = Order::of(options.level.for_size());
+        let ways = orders.iter().map(|&order| Way { name: order.name(), stages: rest(by_number(order)) }).collect();
         let ways = Stage::Smallest(ways, why);
-        stages.push(match place {
-            Some(place) => {
-                let names = Way { name: "names", stages: rest(Order::Twice, Some(place.clone())) };
-                Stage::Smallest(vec![Way { name: "numbers", stages: vec![place, ways] }, names], why)
+        stages.push(match orders.last().filter(|_| named_up_to > 0) {
+            Some(&order) => {
+                let names = Way { name: "names", stages: rest(by_name(order)) };
+                Stage::Smallest(vec![Way { name: "numbers", stages: vec![place.clone(), ways] }, names], why)
             }
             None => ways,
         });
+    } else if named_up_to > 0 {
+        let why = "small programs go through Binaryen twice, first with the names of addresses";
+        let ways = [by_name(Order::Twice), by_number(Order::Once)];
+        stages.extend(rest(vec![Stage::Either(ways, why)]));
     } else {
-        stages.extend(rest(Order::Once, None));
+        stages.extend(rest(by_number(Order::Once)));
     }
     stages
 }
@@ -328,7 +350,7 @@ pub fn run(
             "{what} is left as it was linked, for wasm-bindgen; then wbuild opt and wbuild harden --js-boundary"
         ));
         return match options.link_information {
-            true => passes::link::without(&module).map_err(|error| explain(error, what)),
+            true => link::without(&module).map_err(|error| explain(error, what)),
             false => Ok(module),
         };
     }
@@ -347,8 +369,9 @@ pub fn run(
                 Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
-            Stage::LinkInformation(addresses, _) => {
-                let settled = passes::link::settle(&module, *addresses).map_err(|error| explain(error, what))?;
+            Stage::LinkInformation(named_up_to, _) => {
+                let addresses = if size(&module) <= *named_up_to { Addresses::Named } else { Addresses::Numbers };
+                let settled = link::settle(&module, addresses).map_err(|error| explain(error, what))?;
                 note = Some(match settled.doubt {
                     Some(doubt) => format!("not used: {doubt}"),
                     None => format!(
@@ -367,9 +390,15 @@ pub fn run(
                 module = settled.module;
             }
             Stage::Addresses(_) => {
-                let (placed, cleared) = passes::link::place(&module).map_err(|error| explain(error, what))?;
-                note = Some(format!("{cleared} bytes of data are zero"));
-                module = placed;
+                let placed = link::place(&module).map_err(|error| explain(error, what))?;
+                let link::Placed { cleared, places, .. } = placed;
+                note = Some(format!("{cleared} bytes of data are zero, {places} functions left the table"));
+                module = placed.module;
+            }
+            Stage::Either([named, numbers], _) => {
+                let stages = if has_section(&module, |name| name == link::SECTION) { named } else { numbers };
+                module = run(what, module, stages, options, ui, report)?;
+                continue;
             }
             Stage::Orders(_) => {
                 let (smallest, kept) = densest(what, &module, options.verify_each)?;
@@ -452,18 +481,31 @@ fn kept(reason: &binaryen::Reason, ui: &Ui, report: &mut Report) -> String {
     format!("left out: {reason}")
 }
 
-/// Over a module of so many bytes Binaryen goes twice where size counts, which takes some ten milliseconds. Compressed,
-/// some are larger then.
+/// Up to so many bytes Binaryen goes twice over a module where size counts, which takes some ten milliseconds.
 const SMALL: usize = 32 << 10;
+
+/// Whether it goes twice over small modules. Compressed, some are larger then.
+fn goes_twice(options: &Options) -> bool {
+    options.level.for_size() && options.goal != Goal::Compressed
+}
+
+/// The bytes of a module without its custom sections, as names and DWARF must not decide what code becomes.
+fn size(module: &[u8]) -> usize {
+    let payloads = wasmparser::Parser::new(0).parse_all(module).map_while(Result::ok);
+    // A body is in the section of code.
+    let is_part = |payload: &Payload<'_>| matches!(payload, Payload::CustomSection(_) | Payload::CodeSectionEntry(_));
+    let sections = payloads.filter(|payload| !is_part(payload));
+    sections.filter_map(|payload| Some(payload.as_section()?.1.len())).sum()
+}
 
 fn optimize(module: &[u8], level: binaryen::Level, order: Order, options: &Options) -> Result<Outcome> {
     if options.effort == Effort::Default && binaryen::work(module) > binaryen::MOST_WORK {
         return Ok(Outcome::Kept(binaryen::Reason::TooMuch));
     }
     let mut request = binaryen::Request::new(module, level, &options.binaryen);
-    let raw = options.level.for_size() && options.goal != Goal::Compressed;
+    let is_small = goes_twice(options) && size(module) <= SMALL;
     request.order = match order {
-        Order::Once if raw && module.len() <= SMALL => Order::Twice,
+        Order::Once if is_small && !has_section(module, |name| name == link::SECTION) => Order::Twice,
         order => order,
     };
     request.limits.time = options.budget.or(request.limits.time);
@@ -498,7 +540,7 @@ fn has_dwarf(module: &[u8]) -> bool {
 fn has_section(module: &[u8], is_meant: impl Fn(&str) -> bool) -> bool {
     let sections = wasmparser::Parser::new(0).parse_all(module);
     sections.map_while(Result::ok).any(|payload| match payload {
-        wasmparser::Payload::CustomSection(section) => is_meant(section.name()),
+        Payload::CustomSection(section) => is_meant(section.name()),
         _ => false,
     })
 }

@@ -52,7 +52,7 @@ use crate::{Error, FuncId, Module};
 use calls::Simple;
 use knowledge::Knowledge;
 use named::Names;
-pub use named::{IMPORTED_FROM, place};
+pub use named::{IMPORTED_FROM, Placed, SECTION, place};
 use order::Order;
 pub use strings::strings;
 use uses::{Access, Uses};
@@ -110,7 +110,7 @@ pub fn settle(bytes: &[u8], addresses: Addresses) -> Result<Settled, Error> {
     order.point(&mut known);
     let names = match addresses {
         Addresses::Numbers => Names::default(),
-        Addresses::Named => Names::find(&original, &known, &live.uses, &order, &dead, &mut changes),
+        Addresses::Named => Names::find(&original, &known, &live, &order, &dead, &mut changes),
     };
     let (mut places, mut cleared, mut named) = (0, 0, 0);
     let module = crate::run::rewrite(&order.name(&known, bytes), "link-information", |module| {

@@ -8,8 +8,7 @@ use super::live::Live;
 use super::{Changes, Fate};
 use crate::{ElementItems, ElementKind, FuncId, Module};
 
-/// Takes functions out of the table whose places get nowhere. What stands beside such a place stands there too, so that no
-/// other moves. Says how many those are.
+/// Takes functions out of the table whose places get nowhere. Says how many those are.
 pub(super) fn empty_places(module: &mut Module<'_>, known: &Knowledge<'_>, live: &Live) -> usize {
     let taken: BTreeSet<FuncId> = live.taken(known).collect();
     if taken.len() == known.functions.len() {
@@ -21,18 +20,24 @@ pub(super) fn empty_places(module: &mut Module<'_>, known: &Knowledge<'_>, live:
         else {
             continue;
         };
-        let count = functions.iter().rposition(|id| taken.contains(id)).map_or(0, |last| last + 1);
-        functions.truncate(count);
-        let mut beside = functions.iter().copied().find(|id| taken.contains(id));
-        for place in functions.iter_mut() {
-            if taken.contains(place) {
-                beside = Some(*place);
-            } else if let Some(other) = beside {
-                *place = other;
-            }
-        }
+        empty(functions, |_, id| taken.contains(&id));
     }
     known.functions.len() - taken.len()
+}
+
+/// Leaves those functions in place that stay, by where they are and what they are. What stands beside another's place stands
+/// there too, so that none moves.
+pub(super) fn empty(functions: &mut Vec<FuncId>, stays: impl Fn(usize, FuncId) -> bool) {
+    let count = (0..functions.len()).rev().find(|&at| stays(at, functions[at])).map_or(0, |last| last + 1);
+    functions.truncate(count);
+    let mut beside = (0..count).find(|&at| stays(at, functions[at])).map(|first| functions[first]);
+    for (at, place) in functions.iter_mut().enumerate() {
+        if stays(at, *place) {
+            beside = Some(*place);
+        } else if let Some(other) = beside {
+            *place = other;
+        }
+    }
 }
 
 /// Clears the bytes that nothing loads. Says how many were not zero.

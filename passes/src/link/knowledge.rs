@@ -21,6 +21,8 @@ pub(super) struct Knowledge<'a> {
     pub objects: Vec<Object>,
     /// The functions in the table, in order. They are objects too, behind those in memory: their places are addresses.
     pub functions: Vec<FuncId>,
+    /// Their places, where one is the only one.
+    pub places: Vec<Option<u32>>,
     /// The table, if anything is in it.
     pub table: Option<TableId>,
     /// By where in the file the number stands that was relocated.
@@ -133,11 +135,15 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Knowledge<'_>>, Doubt> {
         }
         _ => None,
     });
-    let placed: BTreeSet<FuncId> = sections.places.values().map(|&function| FuncId(function)).collect();
+    let mut placed: BTreeMap<FuncId, Option<u32>> = BTreeMap::new();
+    for (&place, &function) in &sections.places {
+        placed.entry(FuncId(function)).and_modify(|only| *only = None).or_insert(Some(place));
+    }
     let mut known = Knowledge {
         symbols,
         objects,
-        functions: placed.into_iter().collect(),
+        functions: placed.keys().copied().collect(),
+        places: placed.into_values().collect(),
         table: sections.table.map(TableId),
         code: BTreeMap::new(),
         pointers: Vec::new(),

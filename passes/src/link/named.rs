@@ -1,35 +1,40 @@
 //! Addresses by name: what the linker knew stays known while Binaryen works.
 //!
 //! [`Names::find`] has each object whose last use in code could go become an imported immutable global, whose value is where
-//! it stands; what an address adds to that stays outside, in code. Beside the module it writes down which objects' addresses
-//! stand in which. To read a global that nobody knows is valid wherever a constant is, so whoever does not know what it
+//! it stands; what an address adds to that stays outside, in code. Functions in the table are objects, too, and their places
+//! are where they stand. Beside the module it writes down which objects' addresses stand in which. To read a global that nobody knows is valid wherever a constant is, so whoever does not know what it
 //! stands for, as Binaryen, moves it, gives it on and removes it, and makes no other number out of it. [`place`] has the
 //! numbers take the place of the globals again. An object that code named before and that neither code nor an object that
-//! is left names is dead then, and its bytes become zeros.
+//! is left names is dead then: its bytes become zeros, and a function leaves the table.
 //!
 //! An object is named only if every use of it in code that may run can be: as a constant, or as the offset of an access at a
 //! constant. Elsewhere an offset adds to a number without wrapping around, which no other operator does; so
 //! objects that are indexed that way keep their numbers and stay, as do those whose addresses came out of loads that became
-//! constants. Objects have their places already; they do not move.
+//! constants, and all functions where others than calls of this module's code use the table. Objects have their places
+//! already; they do not move.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use wasm_encoder::{Encode, Instruction};
 use wasmparser::{BinaryReader, GlobalType, Operator, ValType};
 
 use super::knowledge::Knowledge;
+use super::live::Live;
 use super::order::Order;
-use super::uses::Uses;
 use super::{Changes, Fate};
+use crate::module::{Collect, Uses};
 use crate::pass::unused;
-use crate::{ConstExpr, Custom, DataKind, Error, FuncId, GlobalId, Item, Module, Place, Reference, Source};
+use crate::{
+    ConstExpr, Custom, DataKind, Element, ElementItems, ElementKind, Error, FuncId, GlobalId, Item, Module, Place,
+    Reference, Source,
+};
 
 /// What named objects are imported from, short since it stands at each. Their own names are their numbers.
 pub const IMPORTED_FROM: &str = "&";
 
-/// The custom section with the objects that have names.
-const SECTION: &str = "wbuild.objects";
+/// The custom section with the objects that have names. No module has it that [`place`] or nobody gave names.
+pub const SECTION: &str = "wbuild.objects";
 
 /// The most objects that get names, so that tools stay within their limits on imports.
 const MOST: usize = 50_000;
@@ -37,11 +42,17 @@ const MOST: usize = 50_000;
 /// An object with a name.
 #[derive(Default, PartialEq, Debug)]
 struct Object {
-    /// Where it stands, as a start and a length.
+    /// Where it stands, as a start and a length, which is 0 for a function's place in the table.
     start: u32,
     length: u32,
     /// The objects whose addresses stand in it.
     names: BTreeSet<u32>,
+}
+
+impl Object {
+    fn range(&self) -> Range<u32> {
+        self.start..self.start.saturating_add(self.length)
+    }
 }
 
 /// The objects that have names, and what is imported for them.
@@ -58,11 +69,12 @@ impl Names {
     pub fn find(
         module: &Module<'_>,
         known: &Knowledge<'_>,
-        uses: &Uses,
+        live: &Live,
         order: &Order,
         dead: &[Range<u32>],
         changes: &mut Changes,
     ) -> Names {
+        let uses = &live.uses;
         if module.globals.iter().filter_map(|(_, global)| global.source.import()).any(|i| i.module == IMPORTED_FROM) {
             return Names::default();
         }
@@ -77,12 +89,22 @@ impl Names {
         }
         let mut objects = vec![Object::default()];
         let mut numbers = vec![None; known.count()];
-        for (index, object) in known.objects.iter().enumerate() {
-            let is_elsewhere = object.is_fixed || object.known_elsewhere || uses.pinned[index] || uses.indexed[index];
-            if !is_elsewhere && !folded.contains(&index) {
+        let mut name = |index: usize, start, length| {
+            if !uses.pinned[index] && !uses.indexed[index] && !folded.contains(&index) {
                 numbers[index] = Some(objects.len() as u32);
+                objects.push(Object { start, length, ..Object::default() });
+            }
+        };
+        for (index, object) in known.objects.iter().enumerate() {
+            if !object.is_fixed && !object.known_elsewhere {
                 let start = object.range.start.wrapping_add(order.distance(index));
-                objects.push(Object { start, length: object.range.end - object.range.start, ..Object::default() });
+                name(index, start, object.range.end - object.range.start);
+            }
+        }
+        // Behind Binaryen a table is known by being the only one.
+        if !live.table_is_shared && module.tables.iter().count() == 1 {
+            for (index, place) in (known.objects.len()..).zip(&known.places) {
+                place.iter().filter(|_| uses.escaped[index]).for_each(|place| name(index, *place, 0));
             }
         }
         for &(at, object) in &known.pointers {
@@ -145,21 +167,37 @@ impl Names {
     }
 }
 
+/// A module with numbers for the names of objects, and what came of that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The module.
+    pub module: Vec<u8>,
+    /// How many bytes of data became zero.
+    pub cleared: usize,
+    /// How many places in the table are dead now.
+    pub places: usize,
+}
+
 /// Has the numbers take the place of the globals that stand for them, removes what nothing needs, and clears objects that
-/// nothing names any more. Says how many bytes of those were not zero. A module without names stays as it is otherwise.
-pub fn place(bytes: &[u8]) -> Result<(Vec<u8>, usize), Error> {
-    let mut cleared = 0;
+/// nothing names any more. A module without names stays as it is otherwise.
+pub fn place(bytes: &[u8]) -> Result<Placed, Error> {
+    let (mut cleared, mut places) = (0, 0);
     let module = crate::run::rewrite(bytes, "addresses", |module| {
         unused::imports(module)?;
         let Some(at) = module.customs.iter().position(|custom| custom.name == SECTION) else { return Ok(()) };
         let objects = read(&module.customs.remove(at).data)?;
+        let dead = dead(module, &objects, &named(module)?)?;
+        cleared = clear(module, &dead);
+        places = leave(module, &dead);
+        if places > 0 {
+            unused::imports(module)?;
+        }
         let named = named(module)?;
-        cleared = clear(module, &dead(&objects, named.values().copied()));
         let start = |object: &u32| objects.get(*object as usize).map(|object| object.start as i32);
         let addresses = named.iter().map(|(id, object)| Some((*id, start(object)?))).collect::<Option<_>>();
         replace(module, &addresses.ok_or_else(|| Error::internal("an object that is not there has a name"))?)
     })?;
-    Ok((module, cleared))
+    Ok(Placed { module, cleared, places })
 }
 
 fn section(objects: &[Object]) -> Vec<u8> {
@@ -194,19 +232,58 @@ fn named(module: &Module<'_>) -> Result<BTreeMap<GlobalId, u32>, Error> {
     Ok(found)
 }
 
-/// Where those objects stand that nothing leads to, in order.
-fn dead(objects: &[Object], named: impl Iterator<Item = u32>) -> Vec<Range<u32>> {
-    let mut pending: Vec<u32> = named.chain([0]).collect();
-    let mut live = BTreeSet::new();
-    while let Some(number) = pending.pop() {
-        if let Some(object) = objects.get(number as usize).filter(|_| live.insert(number)) {
-            pending.extend(&object.names);
+/// Where those objects stand that nothing leads to, in order. A function's place has no length. Functions and objects are
+/// found together, so that those which only name each other are dead.
+fn dead(
+    module: &mut Module<'_>,
+    objects: &[Object],
+    named: &BTreeMap<GlobalId, u32>,
+) -> Result<Vec<Range<u32>>, Error> {
+    let places: Vec<Range<u32>> = objects.iter().skip(1).map(Object::range).filter(Range::is_empty).collect();
+    let in_table = in_table(module);
+    // What is named outside of code, and has no name of ours.
+    let mut pending = Vec::new();
+    let elements = module.elements.clone();
+    leave(module, &places);
+    Collect(|reference| pending.push(reference)).functions_outside_code(module)?;
+    module.elements = elements;
+    let code: HashMap<FuncId, &Uses> = Uses::of_all(module.bodies().collect())?.into_iter().collect();
+    let (mut reached, mut live, mut next) = (HashSet::new(), HashSet::new(), vec![0]);
+    loop {
+        if let Some(number) = next.pop() {
+            let Some(object) = objects.get(number as usize).filter(|_| live.insert(number)) else { continue };
+            next.extend(&object.names);
+            let function = in_table.get(&object.start).filter(|_| number > 0 && object.length == 0);
+            pending.extend(function.map(|id| Reference::Item(Item::Func(*id))));
+        } else if let Some(reference) = pending.pop() {
+            match reference {
+                Reference::Item(Item::Global(id)) => next.extend(named.get(&id)),
+                Reference::Item(Item::Func(id)) if reached.insert(id) => {
+                    pending.extend(code.get(&id).iter().flat_map(|uses| &uses.references));
+                }
+                _ => {}
+            }
+        } else {
+            break;
         }
     }
     let dead = (0..).zip(objects).filter(|(number, _)| !live.contains(number));
-    let mut ranges: Vec<_> = dead.map(|(_, object)| object.start..object.start.saturating_add(object.length)).collect();
+    let mut ranges: Vec<_> = dead.map(|(_, object)| object.range()).collect();
     ranges.sort_by_key(|range| range.start);
-    ranges
+    Ok(ranges)
+}
+
+/// The functions by their places.
+fn in_table(module: &Module<'_>) -> HashMap<u32, FuncId> {
+    let mut found = HashMap::new();
+    for (_, element) in module.elements.iter() {
+        if let Element { kind: ElementKind::Active { offset, .. }, items: ElementItems::Functions(functions) } = element
+            && let Some(first) = offset.integer()
+        {
+            found.extend((first as u32..).zip(functions.iter().copied()));
+        }
+    }
+    found
 }
 
 /// Clears what memory holds there at first. Says how many bytes were not zero.
@@ -218,18 +295,33 @@ fn clear(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
         let Some(start) = offset.integer().filter(|_| memory.0 == 0) else { continue };
         let size = data.bytes.len() as u64;
         let place = |address: u32| u64::from(address).saturating_sub(start).min(size) as usize;
-        for range in dead {
+        for range in dead.iter().filter(|range| !range.is_empty()) {
             cleared += super::dead::wipe(&mut data.bytes.to_mut()[place(range.start)..place(range.end)]);
         }
     }
     cleared
 }
 
+/// Has the functions leave the table whose places are dead. Says how many.
+fn leave(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
+    let dead: BTreeSet<u64> = dead.iter().filter(|range| range.is_empty()).map(|place| place.start.into()).collect();
+    for id in module.elements.ids() {
+        let Some(Element { kind: ElementKind::Active { offset, .. }, items: ElementItems::Functions(functions) }) =
+            module.elements.get_mut(id)
+        else {
+            continue;
+        };
+        let Some(first) = offset.integer() else { continue };
+        super::dead::empty(functions, |at, _| !dead.contains(&first.saturating_add(at as u64)));
+    }
+    dead.len()
+}
+
 fn replace(module: &mut Module<'_>, addresses: &BTreeMap<GlobalId, i32>) -> Result<(), Error> {
     let number = |global: u32| addresses.get(&GlobalId(global)).copied();
     let is_address =
         |reference: &Reference| matches!(reference, Reference::Item(Item::Global(id)) if addresses.contains_key(id));
-    let uses = crate::module::Uses::of_all(module.bodies().collect())?;
+    let uses = Uses::of_all(module.bodies().collect())?;
     let naming = uses.iter().filter(|(_, uses)| uses.references.iter().any(is_address));
     for id in naming.map(|(id, _)| *id).collect::<Vec<FuncId>>() {
         let sums = sums(module, id, number)?;
@@ -291,20 +383,28 @@ mod tests {
 
     #[test]
     fn numbers_take_the_place_of_names_and_what_nothing_leads_to_is_cleared() {
-        // Object 2 stands in 1, object 4 where no names are; 3 is named by a function that nothing calls, and by 5.
+        // Object 2 stands in 1, object 4 where no names are; 3 is named by a function that nothing calls, and by 5, which
+        // only the function 8 names. Of the functions 6 is nowhere, 7 stands in 2, 8 in 3, and 9 is named.
         let mut objects = vec![Object { names: [4].into(), ..Object::default() }];
         objects.extend((0..5).map(|at| Object { start: 1024 + 4 * at, length: 4, ..Object::default() }));
+        objects.extend((0..4).map(|place| Object { start: 2 + place, ..Object::default() }));
         objects[1].names.insert(2);
+        objects[2].names.insert(7);
+        objects[3].names.insert(8);
         objects[5].names.insert(3);
         let text = format!(
             r#"(module
                 (import "{IMPORTED_FROM}" "1" (global $one i32)) (import "{IMPORTED_FROM}" "3" (global $three i32))
+                (import "{IMPORTED_FROM}" "5" (global $five i32)) (import "{IMPORTED_FROM}" "9" (global $nine i32))
                 (import "host" "g" (global $host i32)) (global $same i32 (global.get $one))
                 (memory (export "m") 1) (data (i32.const 1020) "....aaaabbbb") (data (i32.const 1032) "ccccddddee")
                 (data (i32.const 1042) "ee..")
+                (table 6 funcref) (elem (i32.const 1) $of $a $b $c $d) (func $of) (func $a)
+                (func $b) (func $c (drop (i32.load (global.get $five)))) (func $d)
                 (func $never (result i32) (global.get $three))
                 (func (export "f") (result i32)
                     (i32.add (i32.add (global.get $one) (global.get $host)) (i32.add (i32.const 3) (global.get $same))))
+                (func (export "g") (call_indirect (global.get $nine)))
                 (func (export "sum") (result i32) (i32.add (global.get $one) (i32.const -3))))"#
         );
         let mut module = wat::parse_str(text).expect("a module");
@@ -314,18 +414,20 @@ mod tests {
             &wasm_encoder::CustomSection { name: SECTION.into(), data: data.into() },
             &mut module,
         );
-        let (placed, cleared) = place(&module).expect("it is placed");
-        assert_eq!(cleared, 8);
-        let text = wasmprinter::print_bytes(&placed).expect("a module");
+        let Placed { module, cleared, places } = place(&module).expect("it is placed");
+        assert_eq!((cleared, places), (8, 2));
+        let text = wasmprinter::print_bytes(&module).expect("a module");
         assert_eq!(text.matches("i32.const 1024").count(), 2, "{text}");
         assert!(text.contains("i32.const 1021\n  )"), "{text}");
-        for there in ["....aaaabbbb", "\\00\\00\\00\\00dddd\\00\\00", "\\00\\00..", "\"host\""] {
+        let places = ["(i32.const 1) func $of $of $b $b $d)", "i32.const 5\n    call_indirect"];
+        for there in ["....aaaabbbb", "\\00\\00\\00\\00dddd\\00\\00", "\\00\\00..", "\"host\""].iter().chain(&places) {
             assert!(text.contains(there), "{there}: {text}");
         }
-        for gone in ["\"&\"", SECTION, "1032)\n    global.get", "$three"] {
+        for gone in ["\"&\"", SECTION, "1032)\n    global.get", "$three", "$c"] {
             assert!(!text.contains(gone), "{gone}: {text}");
         }
-        assert_eq!(place(&placed).expect("it is as it was"), (placed, 0));
+        let again = place(&module).expect("it is as it was");
+        assert_eq!(again, Placed { module, cleared: 0, places: 0 });
     }
 
     #[test]

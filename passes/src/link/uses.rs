@@ -228,6 +228,7 @@ impl Walk<'_, '_> {
             // The linker pads what it relocates: it may be the number of any function.
             if matches!(operator, Operator::I32Const { value } if length == PADDED && (value >> 27 == 0)) {
                 self.uses.escaped[self.known.objects.len()..].fill(true);
+                self.uses.pinned[self.known.objects.len()..].fill(true);
             }
             let object =
                 unannounced(operator).and_then(|number| self.known.object_of(&(number..number.checked_add(1)?)));
@@ -243,7 +244,7 @@ impl Walk<'_, '_> {
                 let value = Value { operator: number, number: *value as u32, object };
                 match (is_address, object) {
                     (false, Some(object)) => self.is_elsewhere(object),
-                    (true, Some(object)) if object < self.known.objects.len() => {
+                    (true, Some(object)) => {
                         let (function, operator, address) = (self.function, number, value.number);
                         self.uses.constants.push(Constant { function, operator, object, address });
                     }
