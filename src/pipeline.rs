@@ -309,8 +309,10 @@ pub fn cached(
 ) -> Result<Vec<u8>> {
     // Passes alone are done before an answer is read. Initialization sees folders and variables, and a wasm-opt of the
     // user's may be a script that does.
-    let worth =
-        stages.iter().any(|stage| matches!(stage, Stage::Binaryen(..) | Stage::Harden(..) | Stage::Smallest(..)));
+    let is_work = |stage: &Stage| {
+        matches!(stage, Stage::Binaryen(..) | Stage::Harden(..) | Stage::Either(..) | Stage::Smallest(..))
+    };
+    let worth = stages.iter().any(is_work);
     let pure = !stages.iter().any(|stage| matches!(stage, Stage::Snapshot(..)))
         && matches!(options.binaryen, binaryen::Tool::Off | binaryen::Tool::Builtin);
     let question = cache.question("stages").filter(|_| worth && pure);
