@@ -278,7 +278,7 @@ pub fn stages(options: &Options) -> Vec<Stage> {
             None => ways,
         });
     } else if named_up_to > 0 {
-        let why = "small programs go through Binaryen twice, first with the names of addresses";
+        let why = "small programs go through Binaryen by the names of addresses first";
         let ways = [by_name(Order::Twice), by_number(Order::Once)];
         stages.extend(rest(vec![Stage::Either(ways, why)]));
     } else {

@@ -288,7 +288,7 @@ fn functions_whose_places_only_code_names_that_binaryen_removes_go() {
         int two(int a, int b) { puts(\"never two\"); p = one; return b; }\n\
         int plus(int a, int b) { return a + b; } int minus(int a, int b) { return a - b; }\n\
         call list[] = {two, one};\n\
-        int say(int loud, int n) { if (loud) list[n & 1](n, 1); call q = n > 1 ? plus : minus; return (p ? p : q)(n, 8); }\n";
+        int say(int loud, int n) { if (loud) list[n](n, 1); call q = n > 1 ? plus : minus; return (p ? p : q)(n, 8); }\n";
     let there = |part: &str, loud: &str, words: &[&str]| said(part, loud, words, ["never one", "never two"]);
     for effort in ["--opt-effort=default", "--opt-effort=max"] {
         assert_eq!(there(part, "0", &[effort]), [false, false], "{effort}");
