@@ -256,9 +256,9 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let why =
         "numbers again; behind Binaryen, data and places in the table are dead that only code named which it removed";
     let place = Stage::Addresses(why);
-    let by_name = |then: Order| -> Vec<Stage> {
+    let by_name = |then: Vec<Stage>| -> Vec<Stage> {
         let gone = Stage::Passes(vec![(unused, "what left the table is dead, unless code calls it")]);
-        binaryen(Order::Once).into_iter().chain([place.clone(), gone]).chain(binaryen(then)).collect()
+        binaryen(Order::Once).into_iter().chain([place.clone(), gone]).chain(then).collect()
     };
     let by_number = |order| -> Vec<Stage> { binaryen(order).into_iter().collect() };
     let rest = |optimized: Vec<Stage>| -> Vec<Stage> {
@@ -267,19 +267,23 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     };
     if more {
         let why = "which of Binaryen's ways is best, only the finished module tells";
+        let ways = |orders: &[Order]| {
+            let way = |&order: &Order| Way { name: order.name(), stages: rest(by_number(order)) };
+            Stage::Smallest(orders.iter().map(way).collect(), why)
+        };
         let orders = Order::of(options.level.for_size());
-        let ways = orders.iter().map(|&order| Way { name: order.name(), stages: rest(by_number(order)) }).collect();
-        let ways = Stage::Smallest(ways, why);
-        stages.push(match orders.last().filter(|_| named_up_to > 0) {
-            Some(&order) => {
-                let names = Way { name: "names", stages: rest(by_name(order)) };
-                Stage::Smallest(vec![Way { name: "numbers", stages: vec![place.clone(), ways] }, names], why)
+        stages.push(match named_up_to {
+            0 => ways(orders),
+            _ => {
+                let numbers = Way { name: "numbers", stages: vec![place.clone(), ways(orders)] };
+                // Once is what they go before.
+                let names = Way { name: "names", stages: by_name(vec![ways(&orders[1..])]) };
+                Stage::Smallest(vec![numbers, names], why)
             }
-            None => ways,
         });
     } else if named_up_to > 0 {
         let why = "small programs go through Binaryen by the names of addresses first";
-        let ways = [by_name(Order::Twice), by_number(Order::Once)];
+        let ways = [by_name(by_number(Order::Twice)), by_number(Order::Once)];
         stages.extend(rest(vec![Stage::Either(ways, why)]));
     } else {
         stages.extend(rest(by_number(Order::Once)));

@@ -126,6 +126,23 @@ fn a_program_built_with_more_effort_does_what_it_did() {
 }
 
 #[test]
+fn more_effort_is_never_larger_for_small_programs_whose_usual_way_is_another() {
+    let folder = tempfile::tempdir().unwrap();
+    for source in ["c/hello.c", "c/malloc.c", "cpp/setjmp.cpp", "rust/hello.rs"] {
+        let size = |effort| {
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata").join(source);
+            let mut command = wbuild();
+            command.arg(source).args(["-Oz", "-o", "out.wasm", effort]).current_dir(folder.path());
+            let said = shell::output(&mut command).unwrap();
+            assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+            std::fs::metadata(folder.path().join("out.wasm")).unwrap().len()
+        };
+        let (usual, most) = (size("--opt-effort=default"), size("--opt-effort=max"));
+        assert!(most <= usual, "{source}: {most} and {usual}");
+    }
+}
+
+#[test]
 fn what_is_too_much_for_binaryen_is_left_out_and_said() {
     let folder = tempfile::tempdir().unwrap();
     // One function which is more work than a module of 30 MB.
