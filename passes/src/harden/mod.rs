@@ -134,7 +134,7 @@ fn floats(
         return Ok(());
     }
     let fixes = insert::fixes(&graph, &states, &guards);
-    let nans = Nans::choose(module, insert::counts(fixes.iter().map(|fix| fix.nan)));
+    let nans = Nans::choose(module, insert::counts(fixes.iter().filter(|fix| !fix.is_branch()).map(|fix| fix.nan)));
     let mut sites: Vec<(Site, Fix)> = Vec::new();
     let mut all = guards.iter().zip(&fixes).peekable();
     while let Some((guard, fix)) = all.next() {

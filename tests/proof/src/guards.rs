@@ -66,7 +66,7 @@ pub fn guards(bytes: &[u8]) -> Result<Vec<Guard>, Error> {
                     Part::If,
                     Part::Local(c),
                     Part::Else,
-                    Part::Nan,
+                    Part::Nan | Part::Local(_),
                     Part::End,
                     ..,
                 ]
@@ -76,7 +76,7 @@ pub fn guards(bytes: &[u8]) -> Result<Vec<Guard>, Error> {
                     Part::Number,
                     Part::If,
                     Part::Else,
-                    Part::Nan,
+                    Part::Nan | Part::Local(_),
                     Part::Set(c),
                     Part::End,
                     ..,
