@@ -1,12 +1,14 @@
 //! Writing guards into bodies.
 //!
 //! In a loop, a scalar's guard is `local.tee t; local.get t; f64.ge; if (result f64); local.get t; else; NaN; end`, and
-//! where the value is in a local anyway `local.get t; local.get t; f64.ge; if; else; NaN; local.set t; end`. The NaN is a
-//! constant there, or a local that is one where that is shorter, and not a global, which engines load from the instance: on V8
-//! Lua took 1.035 times as long as not hardened, and takes 1.025 (medians of 60 processes and more). A value is not less than itself unless it is a NaN, and engines test that with one branch, where `f64.ne` takes two on x86; a
-//! branch that always goes the same way costs less than a select. Elsewhere the guard is
-//! `local.tee t; NaN; local.get t; local.get t; f64.ge; select`, which is three bytes shorter. In functions whose locals
-//! are not followed it is always that one, which the analysis of the output understands there as well.
+//! where the value is in a local anyway `local.get t; local.get t; f64.ge; if; else; NaN; local.set t; end`. A value is not
+//! less than itself unless it is a NaN, and engines test that with one branch, where `f64.ne` takes two on x86; a
+//! branch that always goes the same way costs less than a select. The NaN is a constant there, or a local that is one
+//! where that is shorter, and not a global, which V8 loads from the instance: Lua took 1.035 times as long there as not
+//! hardened, and takes 1.025 (medians of 60 processes and more). Elsewhere the guard is
+//! `local.tee t; NaN; local.get t; local.get t; f64.ge; select`, which is three bytes shorter, and the NaN whatever is
+//! shortest. In functions whose locals are not followed it is always that one, which the analysis of the output
+//! understands there as well.
 
 use super::build::{List, constant};
 use super::graph::{Graph, Site, Type};

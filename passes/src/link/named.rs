@@ -2,10 +2,11 @@
 //!
 //! [`Names::find`] has each object whose last use in code could go become an imported immutable global, whose value is where
 //! it stands; what an address adds to that stays outside, in code. Functions in the table are objects, too, and their places
-//! are where they stand. Beside the module it writes down which objects' addresses stand in which. To read a global that nobody knows is valid wherever a constant is, so whoever does not know what it
-//! stands for, as Binaryen, moves it, gives it on and removes it, and makes no other number out of it. [`place`] has the
-//! numbers take the place of the globals again. An object that code named before and that neither code nor an object that
-//! is left names is dead then: its bytes become zeros, and a function leaves the table.
+//! are where they stand. Beside the module it writes down which objects' addresses stand in which. To read a global that
+//! nobody knows is valid wherever a constant is, so whoever does not know what it stands for, as Binaryen, moves it, gives it
+//! on and removes it, and makes no other number out of it. [`place`] has the numbers take the place of the globals again. An
+//! object that code named before and that neither code nor an object that is left names is dead then: its bytes become zeros,
+//! and a function leaves the table.
 //!
 //! An object is named only if every use of it in code that may run can be: as a constant, or as the offset of an access at a
 //! constant. Elsewhere an offset adds to a number without wrapping around, which no other operator does; so
