@@ -4,8 +4,8 @@
 //!
 //! Each run is a process of its own, which compiles all modules anew: where code and data come to lie makes some hundredths,
 //! and within a process it stays so (Mytkowicz, Diwan, Hauswirth and Sweeney, "Producing wrong data without doing anything
-//! obviously wrong!", 2009). What is told is the median of the runs' ratios, and beside it what somebody else's module takes
-//! against itself, which would be 1 if nothing disturbed.
+//! obviously wrong!", 2009). A pair may ask for `more` times as many. What is told is the median of the runs' ratios, and
+//! beside it what somebody else's module takes against itself, which would be 1 if nothing disturbed.
 
 use std::process::Command;
 use std::time::Instant;
@@ -41,6 +41,7 @@ fn bench() -> Result<(), String> {
     );
     let mut answers = Vec::new();
     for pair in &pairs {
+        let runs = runs * pair["more"].as_u64().unwrap_or(1) as usize;
         let times = (0..runs).map(|run| measure(pair, run)).collect::<Result<Vec<_>, _>>()?;
         let of = |what: fn(&[f64; 3]) -> f64| median(times.iter().map(what).collect());
         let (ours, theirs) = (of(|run| run[0]), of(|run| run[1]));
