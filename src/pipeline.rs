@@ -257,8 +257,7 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         "numbers again; behind Binaryen, data and places in the table are dead that only code named which it removed";
     let place = Stage::Addresses(why);
     let by_name = |then: Vec<Stage>| -> Vec<Stage> {
-        let gone = Stage::Passes(vec![(unused, "what left the table is dead, unless code calls it")]);
-        binaryen(Order::Once).into_iter().chain([place.clone(), gone]).chain(then).collect()
+        binaryen(Order::Once).into_iter().chain([place.clone()]).chain(then).collect()
     };
     let by_number = |order| -> Vec<Stage> { binaryen(order).into_iter().collect() };
     let rest = |optimized: Vec<Stage>| -> Vec<Stage> {

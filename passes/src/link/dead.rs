@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::knowledge::Knowledge;
 use super::live::Live;
 use super::{Changes, Fate};
-use crate::{ElementItems, ElementKind, FuncId, Module};
+use crate::{Element, ElementItems, ElementKind, FuncId, Module};
 
 /// Takes functions out of the table whose places get nowhere. Says how many those are.
 pub(super) fn empty_places(module: &mut Module<'_>, known: &Knowledge<'_>, live: &Live) -> usize {
@@ -14,28 +14,30 @@ pub(super) fn empty_places(module: &mut Module<'_>, known: &Knowledge<'_>, live:
     if taken.len() == known.functions.len() {
         return 0;
     }
-    for id in module.elements.ids() {
-        let Some(element) = module.elements.get_mut(id) else { continue };
-        let (ElementKind::Active { .. }, ElementItems::Functions(functions)) = (&element.kind, &mut element.items)
-        else {
-            continue;
-        };
-        empty(functions, |_, id| taken.contains(&id));
-    }
+    leave_table(module, |_, id| taken.contains(&id));
     known.functions.len() - taken.len()
 }
 
-/// Leaves those functions in place that stay, by where they are and what they are. What stands beside another's place stands
-/// there too, so that none moves.
-pub(super) fn empty(functions: &mut Vec<FuncId>, stays: impl Fn(usize, FuncId) -> bool) {
-    let count = (0..functions.len()).rev().find(|&at| stays(at, functions[at])).map_or(0, |last| last + 1);
-    functions.truncate(count);
-    let mut beside = (0..count).find(|&at| stays(at, functions[at])).map(|first| functions[first]);
-    for (at, place) in functions.iter_mut().enumerate() {
-        if stays(at, *place) {
-            beside = Some(*place);
-        } else if let Some(other) = beside {
-            *place = other;
+/// Has functions leave the table but for those that stay, by their place and what they are. What stands beside such a place
+/// stands there too, so that no other moves.
+pub(super) fn leave_table(module: &mut Module<'_>, stays: impl Fn(u64, FuncId) -> bool) {
+    for id in module.elements.ids() {
+        let Some(Element { kind: ElementKind::Active { offset, .. }, items: ElementItems::Functions(functions) }) =
+            module.elements.get_mut(id)
+        else {
+            continue;
+        };
+        let Some(first) = offset.integer() else { continue };
+        let stays = |at: usize, id: FuncId| stays(first.saturating_add(at as u64), id);
+        let count = (0..functions.len()).rev().find(|&at| stays(at, functions[at])).map_or(0, |last| last + 1);
+        functions.truncate(count);
+        let mut beside = (0..count).find(|&at| stays(at, functions[at])).map(|first| functions[first]);
+        for (at, place) in functions.iter_mut().enumerate() {
+            if stays(at, *place) {
+                beside = Some(*place);
+            } else if let Some(other) = beside {
+                *place = other;
+            }
         }
     }
 }

@@ -306,15 +306,7 @@ fn clear(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
 /// Has the functions leave the table whose places are dead. Says how many.
 fn leave(module: &mut Module<'_>, dead: &[Range<u32>]) -> usize {
     let dead: BTreeSet<u64> = dead.iter().filter(|range| range.is_empty()).map(|place| place.start.into()).collect();
-    for id in module.elements.ids() {
-        let Some(Element { kind: ElementKind::Active { offset, .. }, items: ElementItems::Functions(functions) }) =
-            module.elements.get_mut(id)
-        else {
-            continue;
-        };
-        let Some(first) = offset.integer() else { continue };
-        super::dead::empty(functions, |at, _| !dead.contains(&first.saturating_add(at as u64)));
-    }
+    super::dead::leave_table(module, |place, _| !dead.contains(&place));
     dead.len()
 }
 
