@@ -67,12 +67,10 @@ pub enum Stage {
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
     Binaryen(binaryen::Level, Order, Reason),
-    /// What the linker knew is used, and taken out; but addresses keep their names in modules of at most so many bytes.
-    LinkInformation(usize, Reason),
+    /// What the linker knew is used, and taken out, but for the names of addresses where those are wanted.
+    LinkInformation(Addresses, Reason),
     /// Addresses become numbers again, and what nothing names any more goes.
     Addresses(Reason),
-    /// The first where addresses have names, and the second where they are numbers.
-    Either([Vec<Stage>; 2], Reason),
     /// Functions and locals are ordered in several ways, and the one stays that gzip makes smallest.
     Orders(Reason),
     /// Initialization is run, and the module written as it was then.
@@ -105,7 +103,6 @@ impl Stage {
             Stage::Harden(..) => "harden".to_string(),
             Stage::LinkInformation(..) => "link-information".to_string(),
             Stage::Addresses(_) => "addresses".to_string(),
-            Stage::Either(..) => "by name or by number".to_string(),
             Stage::Orders(_) => "orders".to_string(),
             Stage::Snapshot(..) => "snapshot".to_string(),
             Stage::Smallest(ways, _) => format!("smallest of {}", ways.len()),
@@ -121,14 +118,6 @@ impl Stage {
                 for way in ways {
                     let of_way = way.stages.iter().flat_map(Stage::steps);
                     steps.extend(of_way.map(|(name, reason)| (format!("{}: {name}", way.name), reason)));
-                }
-                steps
-            }
-            Stage::Either([named, numbers], reason) => {
-                let mut steps = vec![(self.name(), *reason)];
-                for (name, stages) in [("names", named), ("numbers", numbers)] {
-                    let of_way = stages.iter().flat_map(Stage::steps);
-                    steps.extend(of_way.map(|(step, reason)| (format!("{name}: {step}"), reason)));
                 }
                 steps
             }
@@ -188,11 +177,10 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     }
     let binaryen = binaryen_level(options.level).filter(|_| options.binaryen != binaryen::Tool::Off);
     let more = options.effort == Effort::Max && binaryen.is_some();
-    // Binaryen goes again then, which finds by numbers what it could not by names. A snapshot's memory holds numbers.
-    let named_up_to = match options.link_information && options.preinit.is_none() && binaryen.is_some() {
-        true if more => usize::MAX,
-        true if goes_twice(options) => SMALL,
-        _ => 0,
+    // A snapshot's memory holds numbers.
+    let addresses = match options.link_information && options.preinit.is_none() && binaryen.is_some() {
+        true => Addresses::Named,
+        false => Addresses::Numbers,
     };
     if optimize {
         first.push((unused, "what is dead costs every later stage time"));
@@ -236,8 +224,7 @@ pub fn stages(options: &Options) -> Vec<Stage> {
         (Debug::None, _) => last.push(("strip", "a finished module says nothing about who made it and how")),
         (Debug::Names, _) => last.push(("strip-dwarf", "-g1 keeps names, and nothing that code could outdate")),
     }
-    let why = "within functions and across them; its result stays only if it is better";
-    let binaryen = |order| binaryen.map(|level| Stage::Binaryen(level, order, why));
+    let binaryen = |order, why| binaryen.map(|level| Stage::Binaryen(level, order, why));
     let why = "the same bits on every engine, and the proof; behind it nothing changes what instructions compute";
     let harden = options.hardening.map(|hardening| Stage::Harden(hardening, why));
     // With nothing between them, one reading of the module serves both.
@@ -247,45 +234,29 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     let why = "initialization runs now instead of at every start; before anything that takes its time";
     let snapshot = options.preinit.clone().map(|options| Stage::Snapshot(Box::new(options), why));
     let why = "the linker says which objects nothing writes or reads; first, since it is true of its own module only";
-    let information = options.link_information.then_some(Stage::LinkInformation(named_up_to, why));
+    let information = options.link_information.then_some(Stage::LinkInformation(addresses, why));
     let why = "what is alike near each other, and numbered alike; last, as it looks at the bytes that there will be";
     let dense = options.goal == Goal::Compressed && options.level.for_size();
     let dense = dense.then_some(Stage::Orders(why));
     let passes = |steps: Vec<Step>| (!steps.is_empty()).then_some(Stage::Passes(steps));
     let mut stages: Vec<Stage> = [information, passes(first), snapshot].into_iter().flatten().collect();
-    let why =
-        "numbers again; behind Binaryen, data and places in the table are dead that only code named which it removed";
-    let place = Stage::Addresses(why);
-    let by_name = |then: Vec<Stage>| -> Vec<Stage> {
-        binaryen(Order::Once).into_iter().chain([place.clone()]).chain(then).collect()
-    };
-    let by_number = |order| -> Vec<Stage> { binaryen(order).into_iter().collect() };
-    let rest = |optimized: Vec<Stage>| -> Vec<Stage> {
-        let rest = [passes(second.clone()), harden.clone(), passes(last.clone()), dense.clone()];
-        optimized.into_iter().chain(rest.into_iter().flatten()).collect()
+    if addresses == Addresses::Named {
+        let why = "by the names of addresses, which it can move, give on and remove, but not calculate with";
+        stages.extend(binaryen(Order::Once, why));
+        let why = "numbers again; data and places in the table are dead that only code named which Binaryen removed";
+        stages.push(Stage::Addresses(why));
+    }
+    let rest = |order| -> Vec<Stage> {
+        let why = "within functions and across them; its result stays only if it is better";
+        let all = [binaryen(order, why), passes(second.clone()), harden.clone(), passes(last.clone()), dense.clone()];
+        all.into_iter().flatten().collect()
     };
     if more {
-        let why = "which of Binaryen's ways is best, only the finished module tells";
-        let ways = |orders: &[Order]| {
-            let way = |&order: &Order| Way { name: order.name(), stages: rest(by_number(order)) };
-            Stage::Smallest(orders.iter().map(way).collect(), why)
-        };
-        let orders = Order::of(options.level.for_size());
-        stages.push(match named_up_to {
-            0 => ways(orders),
-            _ => {
-                let numbers = Way { name: "numbers", stages: vec![place.clone(), ways(orders)] };
-                // Once is what they go before.
-                let names = Way { name: "names", stages: by_name(vec![ways(&orders[1..])]) };
-                Stage::Smallest(vec![numbers, names], why)
-            }
-        });
-    } else if named_up_to > 0 {
-        let why = "small programs go through Binaryen by the names of addresses first";
-        let ways = [by_name(by_number(Order::Twice)), by_number(Order::Once)];
-        stages.extend(rest(vec![Stage::Either(ways, why)]));
+        let way = |&order: &Order| Way { name: order.name(), stages: rest(order) };
+        let ways = Order::of(options.level.for_size()).iter().map(way).collect();
+        stages.push(Stage::Smallest(ways, "which of Binaryen's ways is best, only the finished module tells"));
     } else {
-        stages.extend(rest(by_number(Order::Once)));
+        stages.extend(rest(Order::Once));
     }
     stages
 }
@@ -312,9 +283,7 @@ pub fn cached(
 ) -> Result<Vec<u8>> {
     // Passes alone are done before an answer is read. Initialization sees folders and variables, and a wasm-opt of the
     // user's may be a script that does.
-    let is_work = |stage: &Stage| {
-        matches!(stage, Stage::Binaryen(..) | Stage::Harden(..) | Stage::Either(..) | Stage::Smallest(..))
-    };
+    let is_work = |stage: &Stage| matches!(stage, Stage::Binaryen(..) | Stage::Harden(..) | Stage::Smallest(..));
     let worth = stages.iter().any(is_work);
     let pure = !stages.iter().any(|stage| matches!(stage, Stage::Snapshot(..)))
         && matches!(options.binaryen, binaryen::Tool::Off | binaryen::Tool::Builtin);
@@ -374,9 +343,8 @@ pub fn run(
                 Outcome::Better(after) => module = after,
                 Outcome::Kept(reason) => note = Some(kept(&reason, ui, report)),
             },
-            Stage::LinkInformation(named_up_to, _) => {
-                let addresses = if size(&module) <= *named_up_to { Addresses::Named } else { Addresses::Numbers };
-                let settled = link::settle(&module, addresses).map_err(|error| explain(error, what))?;
+            Stage::LinkInformation(addresses, _) => {
+                let settled = link::settle(&module, *addresses).map_err(|error| explain(error, what))?;
                 note = Some(match settled.doubt {
                     Some(doubt) => format!("not used: {doubt}"),
                     None => format!(
@@ -399,11 +367,6 @@ pub fn run(
                 let link::Placed { cleared, places, .. } = placed;
                 note = Some(format!("{cleared} bytes of data are zero, {places} functions left the table"));
                 module = placed.module;
-            }
-            Stage::Either([named, numbers], _) => {
-                let stages = if has_section(&module, |name| name == link::SECTION) { named } else { numbers };
-                module = run(what, module, stages, options, ui, report)?;
-                continue;
             }
             Stage::Orders(_) => {
                 let (smallest, kept) = densest(what, &module, options.verify_each)?;

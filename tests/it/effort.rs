@@ -126,7 +126,7 @@ fn a_program_built_with_more_effort_does_what_it_did() {
 }
 
 #[test]
-fn more_effort_is_never_larger_for_small_programs_whose_usual_way_is_another() {
+fn more_effort_is_never_larger_for_linked_programs() {
     let folder = tempfile::tempdir().unwrap();
     for source in ["c/hello.c", "c/malloc.c", "cpp/setjmp.cpp", "rust/hello.rs"] {
         let size = |effort| {

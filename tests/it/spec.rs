@@ -169,7 +169,6 @@ fn transform<'a>(modules: &'a [(Vec<u8>, Module)], stages: &[Stage]) -> HashMap<
                 | Stage::LinkInformation(..)
                 | Stage::Addresses(_)
                 | Stage::Snapshot(..)
-                | Stage::Either(..)
                 | Stage::Smallest(..) => {
                     unreachable!("they are tested by themselves")
                 }
