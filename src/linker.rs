@@ -152,7 +152,7 @@ fn options(settings: &Settings, words: &[OsString]) -> Result<Options> {
         goal: Goal::Size,
         effort: settings.effort.as_deref().map(settings::effort).transpose()?.unwrap_or_default(),
         budget: None,
-        link_information: settings.says_relocations && level.for_size() && !compresses,
+        link_information: settings.says_relocations && level != Level::O0 && !compresses,
         low_memory_unused: false,
         target_features: None,
         origin: Origin::Linked,

@@ -113,7 +113,7 @@ pub const SECTIONS: &[Section] = &[
             row(
                 "--no-link-information",
                 Own::NoLinkInformation,
-                "do not ask the linker what it knows of data and calls (asked at -Os and -Oz)",
+                "do not use what the linker knows of data and calls (used from -O1 on)",
             ),
             row("--simd, -msimd128", Own::Simd, "allow SIMD, and make it deterministic"),
         ],
