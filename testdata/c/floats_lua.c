@@ -1,4 +1,5 @@
-/* Runs a script that is in the program, so that it needs no files: lua/floats.lua unless SCRIPT names another. */
+/* Runs a script that is in the program, so that it needs no files: lua/floats.lua unless SCRIPT names another, and MORE behind
+   it. */
 #include <stdio.h>
 
 #include "lauxlib.h"
@@ -11,6 +12,10 @@
 
 static const char script[] = {
 #embed SCRIPT
+#ifdef MORE
+    ,
+#embed MORE
+#endif
 };
 
 static const luaL_Reg libraries[] = {

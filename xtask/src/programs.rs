@@ -118,10 +118,17 @@ pub fn lua_floats() -> Result<Program> {
     Ok(Program { name: "lua-floats", args: Vec::new(), files: Vec::new(), ..program })
 }
 
-/// Lua at work, for measuring. It needs no files.
-pub fn lua_at_work() -> Result<Program> {
+/// Lua on floats in tables and little else, for measuring. It needs no files.
+pub fn lua_bodies() -> Result<Program> {
     let mut program = lua_floats()?;
-    program.flags.push("-DSCRIPT=\"../lua/work.lua\"".to_string());
+    program.flags.push("-DSCRIPT=\"../lua/bodies.lua\"".to_string());
+    Ok(Program { name: "lua-bodies", ..program })
+}
+
+/// Lua at work, for measuring: that, and tables, strings and calls. It needs no files.
+pub fn lua_at_work() -> Result<Program> {
+    let mut program = lua_bodies()?;
+    program.flags.push("-DMORE=\"../lua/work.lua\"".to_string());
     Ok(Program { name: "lua-at-work", ..program })
 }
 
