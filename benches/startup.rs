@@ -6,13 +6,17 @@
 //! and within a process it stays so (Mytkowicz, Diwan, Hauswirth and Sweeney, "Producing wrong data without doing anything
 //! obviously wrong!", 2009). A pair may ask for `more` times as many. What is told is the median of the runs' ratios, and
 //! beside it what somebody else's module takes against itself, which would be 1 if nothing disturbed.
+//!
+//! A pair that asks for `layouts` has the code of its modules elsewhere in each run but the first (see `wbuild_proof::scatter`),
+//! somebody else's second time in yet another place. Then the ratio is the geometric mean of all runs', with its standard error.
 
 use std::process::Command;
 use std::time::Instant;
 
 use serde_json::{Value, json};
+use wbuild_proof::scatter;
 use wbuild_proof::second::{self, Compiler, Subject};
-use xtask::measure::median;
+use xtask::measure::{mean, median, standard_error};
 
 /// Milliseconds for which a program is started again and again in each run, as one start may take microseconds.
 const SAMPLE: f64 = 100.0;
@@ -36,20 +40,23 @@ fn bench() -> Result<(), String> {
     let text = std::fs::read_to_string(list).map_err(|e| e.to_string())?;
     let pairs: Vec<Value> = serde_json::from_str(&text).map_err(|e| e.to_string())?;
     println!(
-        "\n{:>18} {:>10} {:>10} {:>8} {:>8} {:>13}",
-        "start to end", "wbuild", "theirs", "ratio", "itself", "instructions"
+        "\n{:>18} {:>10} {:>10} {:>8} {:>7} {:>8} {:>8} {:>13}",
+        "start to end", "wbuild", "theirs", "ratio", "+-", "as it is", "itself", "instructions"
     );
     let mut answers = Vec::new();
     for pair in &pairs {
         let runs = runs * pair["more"].as_u64().unwrap_or(1) as usize;
         let times = (0..runs).map(|run| measure(pair, run)).collect::<Result<Vec<_>, _>>()?;
-        let of = |what: fn(&[f64; 3]) -> f64| median(times.iter().map(what).collect());
-        let (ours, theirs) = (of(|run| run[0]), of(|run| run[1]));
-        let (ratio, itself) = (of(|run| run[0] / run[1]), of(|run| run[2] / run[1]));
+        let each = |what: fn(&[f64; 3]) -> f64| -> Vec<f64> { times.iter().map(what).collect() };
+        let middle = if pair["layouts"] == true { |ratios: Vec<f64>| mean(&ratios) } else { median };
+        let (ours, theirs) = (median(each(|run| run[0])), median(each(|run| run[1])));
+        let ratios = each(|run| run[0] / run[1]);
+        let (as_it_is, error) = (ratios[0], standard_error(&ratios));
+        let (ratio, itself) = (middle(ratios), middle(each(|run| run[2] / run[1])));
         let counts = count(pair, "ours")? as f64 / count(pair, "theirs")? as f64;
         let name = pair["name"].as_str().unwrap_or_default();
         println!(
-            "{name:>18} {:>7.1} us {:>7.1} us {ratio:>8.3} {itself:>8.3} {counts:>13.6}",
+            "{name:>18} {:>7.1} us {:>7.1} us {ratio:>8.3} {error:>7.3} {as_it_is:>8.3} {itself:>8.3} {counts:>13.6}",
             ours * 1000.0,
             theirs * 1000.0
         );
@@ -65,9 +72,12 @@ fn bench() -> Result<(), String> {
 const SIDES: [&str; 3] = ["ours", "theirs", "theirs"];
 
 /// A module, compiled to count instructions or not. Where the pair asks for `canonical`, the engine makes the NaNs of ours so.
-fn subject(pair: &Value, side: &str, counting: bool) -> Result<Subject, String> {
+fn subject(pair: &Value, side: &str, layout: Option<u64>, counting: bool) -> Result<Subject, String> {
     let file = pair[side].as_str().unwrap_or_default();
-    let bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
+    let mut bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
+    if let Some(layout) = layout {
+        bytes = scatter(&bytes, layout).map_err(|e| format!("{file}: {e}"))?;
+    }
     let compiler = match side == "ours" && pair["canonical"] == true {
         true => Compiler::OptimizedCanonical,
         false => Compiler::Cranelift,
@@ -82,7 +92,7 @@ fn args(pair: &Value) -> Vec<&str> {
 }
 
 fn count(pair: &Value, side: &str) -> Result<u64, String> {
-    subject(pair, side, true)?.count_program(&args(pair))
+    subject(pair, side, None, true)?.count_program(&args(pair))
 }
 
 /// The milliseconds of all sides in one run.
@@ -102,7 +112,9 @@ fn run(what: &str) -> Result<(), String> {
     // What is compiled first may lie better.
     let mut subjects = Vec::new();
     for side in turns(run) {
-        subjects.push((side, subject(&pair, SIDES[side], false)?));
+        let layouts = pair["layouts"] == true && run > 0;
+        let layout = layouts.then_some((run * SIDES.len() + side) as u64);
+        subjects.push((side, subject(&pair, SIDES[side], layout, false)?));
     }
     subjects.sort_by_key(|(side, _)| *side);
     let once = |side: usize| -> Result<(f64, Vec<u8>), String> {

@@ -49,7 +49,7 @@ pub fn determinism(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<
     let modules = programs.iter().map(|(program, _)| build(machine, program, folder)).collect::<Result<Vec<_>>>()?;
     let pairs = modules.iter().zip(&programs).map(|([plain, hardened], (program, kind))| {
         let (name, more, kernel) = (program.name, more(*kind), *kind == Kind::Kernel);
-        json!({ "name": name, "ours": hardened, "theirs": plain, "more": more, "kernel": kernel, "args": ["large"] })
+        json!({ "name": name, "ours": hardened, "theirs": plain, "more": more, "kernel": kernel, "layouts": true, "args": ["large"] })
     });
     let pairs: Vec<Value> = pairs.collect();
     let in_wasmtime = in_engine("startup", folder, &pairs, runs)?;

@@ -13,9 +13,11 @@ pub mod numbers;
 pub mod observe;
 pub mod random;
 pub mod reference;
+mod scatter;
 pub mod second;
 pub mod third;
 pub mod wasi;
 
 pub use chaos::chaos;
 pub use expose::expose;
+pub use scatter::scatter;
