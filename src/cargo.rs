@@ -82,7 +82,7 @@ pub struct Args {
     /// Leave to the engine what the specification leaves open
     #[arg(long)]
     no_deterministic: bool,
-    /// Do not ask the linker what it knows of data and calls (asked at -Os and -Oz)
+    /// Do not ask the linker what it knows of data and calls (asked from -O1 on)
     #[arg(long)]
     no_link_information: bool,
     /// Validate after every pass, so that an error names the pass
@@ -144,7 +144,11 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         level: effort,
         binaryen: args.binaryen.clone(),
         effort: args.opt_effort.clone(),
-        hardening: (!args.no_deterministic).then_some(Hardening { simd: args.simd, js_boundary: args.js_boundary }),
+        hardening: (!args.no_deterministic).then_some(Hardening {
+            simd: args.simd,
+            js_boundary: args.js_boundary,
+            ..Hardening::default()
+        }),
         verify_each: args.verify_each,
         size_limit: args.size_limit.as_deref().map(settings::size).transpose()?,
     };

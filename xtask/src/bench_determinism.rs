@@ -83,10 +83,10 @@ fn build(machine: &Machine, program: &Program, folder: &Path) -> Result<[String;
     Ok([plain, hardened].map(|file| file.display().to_string()))
 }
 
-/// The ratio of a hardened form on V8: the median of as many processes.
+/// The ratio of a hardened form on V8: the median of as many processes of Node, or of that which WBUILD_NODE names.
 fn in_node(folder: &Path, name: &str, runs: usize) -> Result<f64> {
     let run = |run: usize| {
-        let mut node = Command::new("node");
+        let mut node = Command::new(std::env::var_os("WBUILD_NODE").unwrap_or("node".into()));
         // Optimized from the start: what a long run settles on.
         node.args(["--no-liftoff", "--no-wasm-lazy-compilation"]).arg(shell::root().join("testdata/measure.mjs"));
         let output = shell::output(node.arg(folder).args([&run.to_string(), name]))?;
