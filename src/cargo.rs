@@ -144,11 +144,7 @@ pub fn command(args: &Args, kept: &Kept, ui: &Ui) -> Result<i32> {
         level: effort,
         binaryen: args.binaryen.clone(),
         effort: args.opt_effort.clone(),
-        hardening: (!args.no_deterministic).then_some(Hardening {
-            simd: args.simd,
-            js_boundary: args.js_boundary,
-            ..Hardening::default()
-        }),
+        hardening: (!args.no_deterministic).then_some(Hardening { simd: args.simd, js_boundary: args.js_boundary }),
         verify_each: args.verify_each,
         size_limit: args.size_limit.as_deref().map(settings::size).transpose()?,
     };

@@ -21,8 +21,6 @@ pub struct Hardening {
     pub simd: bool,
     /// The host is JavaScript, which may change the bits of NaNs.
     pub js_boundary: bool,
-    /// Guards in innermost loops get branch hints, where size is not what counts most.
-    pub branch_hints: bool,
 }
 
 /// A module that was proved to be deterministic.
@@ -32,8 +30,8 @@ pub struct Hardened(pub Proved);
 ///
 /// A module that the checker does not call deterministic is never given out.
 pub fn run(what: &str, module: &[u8], hardening: Hardening) -> Result<Hardened> {
-    let Hardening { simd, js_boundary, branch_hints } = hardening;
-    let options = harden::Options { simd, js_boundary, eager: false, branch_hints };
+    let Hardening { simd, js_boundary } = hardening;
+    let options = harden::Options { simd, js_boundary, eager: false };
     let proved = harden_and_check(module, &options).map_err(|error| explain(error, what))?;
     if proved.certificate.verdict == Verdict::Deterministic {
         return Ok(Hardened(proved));
@@ -130,7 +128,7 @@ pub fn harden_command(args: &Harden, ui: &Ui) -> Result<()> {
     let mut report = Report::new("", "");
     let start = Instant::now();
     let (name, before) = read(&args.input)?;
-    let hardening = Hardening { simd: args.simd, js_boundary: args.js_boundary, branch_hints: true };
+    let hardening = Hardening { simd: args.simd, js_boundary: args.js_boundary };
     let hardened = run(&name, &before, hardening).map_err(|error| no_module(&name, &before, error))?;
     ui.say(&hardened.summary());
     let sizes = (Some(before.len()), Some(hardened.0.module.len()));

@@ -10,7 +10,7 @@ use wbuild_passes::check::{self, Verdict, check};
 use wbuild_passes::harden::{Options, Report, harden};
 use wbuild_passes::{Error, harden_and_check, validate, wasm_encoder};
 
-const PLAIN: Options = Options { simd: false, js_boundary: false, eager: false, branch_hints: false };
+const PLAIN: Options = Options { simd: false, js_boundary: false, eager: false };
 const SIMD: Options = Options { simd: true, ..PLAIN };
 
 fn wat(text: &str) -> Vec<u8> {
@@ -58,7 +58,7 @@ fn random_modules_stay_valid_and_hardening_twice_gives_the_bytes_of_once() {
     for seed in 0..4000 {
         let Some(module) = random(seed) else { continue };
         let js_boundary = seed % 7 == 0;
-        let options = Options { simd: true, js_boundary, eager: seed % 11 == 0, branch_hints: seed.is_multiple_of(2) };
+        let options = Options { simd: true, js_boundary, eager: seed % 11 == 0 };
         let (once, report) = match harden(&module, &options) {
             Ok(hardened) => hardened,
             Err(error) if js_boundary && error.message.contains("imported float") => continue,
@@ -192,51 +192,6 @@ fn a_handler_sees_what_the_body_assigned_at_any_time() {
             (call $see (local.get 1))))";
     let text = text.replace("(tag $e) ", "").replace("(func (export", "(tag $e) (func (export");
     assert_eq!(guards(&text), 1);
-}
-
-/// A store of a sum in each of two loops, one within the other, and one behind them.
-const LOOPS: &str = "(module (memory 1) (func (export \"f\") (param i32 f64) (local i32)
-    (loop $outer
-        (f64.store (i32.const 0) (f64.add (f64.load (i32.const 0)) (local.get 1)))
-        (local.set 2 (i32.const 9))
-        (loop $inner
-            (f64.store (i32.const 8) (f64.add (f64.load (i32.const 8)) (local.get 1)))
-            (br_if $inner (local.tee 2 (i32.sub (local.get 2) (i32.const 1)))))
-        (br_if $outer (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
-    (f64.store (i32.const 16) (f64.add (f64.load (i32.const 16)) (local.get 1)))))";
-
-#[test]
-fn guards_in_innermost_loops_and_no_others_are_hinted() {
-    let hinting = Options { branch_hints: true, ..PLAIN };
-    let (text, report) = run(LOOPS, &hinting);
-    assert_eq!(report.guards_inserted(), 3);
-    let parts: Vec<&str> = text.split("branch_hint").collect();
-    assert_eq!(parts.len(), 2, "{text}");
-    assert!(parts[0].contains("loop") && parts[0].trim_end().ends_with("f64.ge\n        (@metadata.code."), "{text}");
-    let hinted = parts[1].lines().nth(1).unwrap_or_default();
-    assert!(parts[1].starts_with(" \"\\01\")") && hinted.trim_start().starts_with("if"), "{text}");
-    assert_eq!(parts[0].matches("f64.ge").count(), 2, "the second guard is the one in the inner loop: {text}");
-    // But for the section the module is that without hints.
-    let (plain, hinted) = (harden(&wat(LOOPS), &PLAIN).unwrap().0, harden(&wat(LOOPS), &hinting).unwrap().0);
-    let at = hinted.windows(26).position(|bytes| bytes == b"\x19metadata.code.branch_hint").unwrap();
-    let mut without = hinted.clone();
-    without.drain(at - 2..at + usize::from(hinted[at - 1]));
-    assert_eq!(without, plain);
-    assert_eq!(check(&hinted, &check::Options::default()).unwrap().verdict, Verdict::Deterministic);
-}
-
-#[test]
-fn nothing_is_hinted_where_nothing_was_guarded_and_hints_that_were_there_stay() {
-    let hinting = Options { branch_hints: true, ..PLAIN };
-    // The user's own comparisons are no guards.
-    let own = "(module (func (export \"f\") (param f64) (loop
-        (if (f64.ge (local.get 0) (local.get 0)) (then) (else (local.set 0 (f64.const 1)))) (br_if 0 (i32.const 0)))))";
-    assert_eq!(harden(&wat(own), &hinting).unwrap().0, wat(own));
-    let theirs = "(func (export \"g\") (param i32) (local.get 0) (@metadata.code.branch_hint \"\\00\") (if (then)))";
-    let both = LOOPS.replacen("(func (export", &format!("{theirs} (func (export"), 1);
-    let (text, _) = run(&both, &hinting);
-    assert_eq!(text.matches("branch_hint \"\\00\"").count(), 1, "{text}");
-    assert_eq!(text.matches("branch_hint \"\\01\"").count(), 1, "{text}");
 }
 
 #[test]

@@ -371,11 +371,7 @@ impl Draft {
             effort: self.effort,
             budget: self.budget,
             link_information: !self.no_link_information && self.level != Level::O0,
-            hardening: (!self.no_deterministic).then_some(Hardening {
-                simd: self.simd,
-                js_boundary: self.js_boundary,
-                ..Hardening::default()
-            }),
+            hardening: (!self.no_deterministic).then_some(Hardening { simd: self.simd, js_boundary: self.js_boundary }),
             verify_each: self.verify_each,
             cache: self.cache,
             dry_run: self.dry_run,

@@ -150,8 +150,7 @@ pub fn stages(options: &Options) -> Vec<Stage> {
     }
     let binaryen = |order, why| binaryen.map(|level| Stage::Binaryen(level, order, why));
     let why = "the same bits on every engine, and the proof; behind it nothing changes what instructions compute";
-    let branch_hints = optimize && !options.level.for_size();
-    let harden = options.hardening.map(|hardening| Stage::Harden(Hardening { branch_hints, ..hardening }, why));
+    let harden = options.hardening.map(|hardening| Stage::Harden(hardening, why));
     // With nothing between them, one reading of the module serves both.
     if harden.is_none() {
         second.append(&mut last);

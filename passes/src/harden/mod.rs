@@ -79,9 +79,6 @@ pub struct Options {
     pub js_boundary: bool,
     /// Guard every operator that may make a NaN, whether or not its bits can be observed.
     pub eager: bool,
-    /// Tell engines by [branch hints](https://github.com/WebAssembly/branch-hinting) that guards in innermost loops find no
-    /// NaN, by four or five bytes each, so that what is done about one is put out of the way. They change nothing else.
-    pub branch_hints: bool,
 }
 
 /// Makes a module behave the same under every execution that the specification allows.
@@ -147,9 +144,6 @@ fn floats(
             continue;
         }
         let id = FuncId(guard.function);
-        if options.branch_hints && sites.iter().any(|(_, fix)| fix.is_branch()) {
-            module.hint_guards(id);
-        }
         let pooled = graph.fell_back.binary_search(&guard.function).is_ok();
         if let Some(body) = insert::insert(module, id, &sites, &nans, pooled)? {
             module.set_body(id, body)?;

@@ -1,6 +1,6 @@
 //! [`Module`] to bytes. Whatever did not change is copied; the rest is written with shortest encodings.
 
-use super::hints::{self, Hints};
+use super::hints::Hints;
 use super::remap::Remap;
 use super::sections::{encode_section, put};
 use super::{Body, Custom, Encodings, Id, Module, Place, names};
@@ -111,25 +111,17 @@ fn encode_code(module: &Module<'_>, remap: &Remap, hints: &mut Hints) -> Result<
     let bodies: Vec<_> = module.bodies().map(|(id, body)| (id, body, stays(body))).collect();
     let code = bodies.iter().filter(|(_, _, stays)| !stays).map(|(_, body, _)| body.bytes.len()).sum();
     let encoded = parallel::map(bodies, code, |(id, body, stays)| {
-        let in_function = |error: Error| error.in_function(id.index());
-        let guards = |bytes| match module.hinted.contains(&id) {
-            true => hints::guards(bytes).map_err(in_function),
-            false => Ok(Vec::new()),
-        };
         if stays {
-            let bytes = body.bytes.as_ref();
-            return Ok::<_, Error>((id, Cow::Borrowed(bytes), None, guards(bytes)?));
+            return Ok::<_, Error>((id, Cow::Borrowed(body.bytes.as_ref()), None));
         }
         let (mut bytes, mut moves) = (Vec::with_capacity(body.bytes.len()), hints.moves_of(id));
         remap
             .body(&body.reader(), module.encodings, &mut bytes, |old, new| moves.record(old, new))
-            .map_err(in_function)?;
-        let guards = guards(&bytes)?;
-        Ok((id, Cow::Owned(bytes), Some(moves), guards))
+            .map_err(|error| error.in_function(id.index()))?;
+        Ok((id, Cow::Owned(bytes), Some(moves)))
     })?;
-    for (id, bytes, moves, guards) in encoded {
+    for (id, bytes, moves) in encoded {
         moves.into_iter().for_each(|moves| hints.moved(id, moves));
-        hints.taken(id, &guards);
         bytes.encode(&mut out);
     }
     Ok(out)
@@ -146,7 +138,7 @@ fn custom_data<'m>(
     let unchanged = || Some(Cow::Borrowed(custom.data.as_ref()));
     Ok(match custom.name.as_ref() {
         "name" => names::encode(module, custom, remap),
-        hints::SECTION if code_moved || !remap.is_identity() => hints.encode(remap).map(Cow::Owned),
+        "metadata.code.branch_hint" if code_moved || !remap.is_identity() => hints.encode(remap).map(Cow::Owned),
         // By function and offset into its code, of a meaning that is not known here.
         name if name.starts_with("metadata.code.") && (code_moved || !remap.is_identity()) => None,
         name if is_debug_info(name) && code_moved => None,

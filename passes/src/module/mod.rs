@@ -92,8 +92,6 @@ pub struct Module<'a> {
     pub customs: Vec<Custom<'a>>,
     /// How what no pass changed is written.
     pub encodings: Encodings,
-    /// Functions whose guards of NaNs are written with hints: see [`Module::hint_guards`].
-    hinted: BTreeSet<FuncId>,
     imports: Vec<Item>,
     imports_changed: bool,
     compact_imports: bool,
@@ -118,15 +116,6 @@ impl<'a> Module<'a> {
     /// [`crate::run`] validates first. Any bytes give a module or an error.
     pub fn parse(bytes: &'a [u8]) -> Result<Module<'a>, Error> {
         parse::parse(bytes)
-    }
-
-    /// Has [`Module::encode`] say by branch hints that those guards of NaNs in a function that are branches find none.
-    pub(crate) fn hint_guards(&mut self, function: FuncId) {
-        self.hinted.insert(function);
-        if !self.customs.iter().any(|custom| custom.name == hints::SECTION) {
-            let (name, data) = (hints::SECTION.into(), Vec::new().into());
-            self.customs.push(Custom { name, data, after: Place::DataCount });
-        }
     }
 
     /// Writes the module. A use of something that was removed is an internal error.
