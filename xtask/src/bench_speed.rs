@@ -12,11 +12,9 @@ use xtask::programs::{self, Program};
 use xtask::shell::{self, Result};
 
 use crate::bench::{ByHand, Gate, in_engine, ratios};
+use crate::bench_determinism::MORE;
 use crate::bench_rust::{self, binaryen};
 use crate::setup::{self, Machine};
-
-/// How many times as many processes a program takes: each has one layout, and zstd's times differ by a tenth between them.
-const MORE: usize = 5;
 
 /// Projects in `testdata/rust/projects`.
 const PROJECTS: [(&str, &str); 2] = [("regex", "patterns"), ("serde_json", "json")];

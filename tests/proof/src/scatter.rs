@@ -5,10 +5,11 @@
 //! measured over many layouts is the modules (Curtsinger and Berger, "Stabilizer: statistically sound performance
 //! evaluation", 2013).
 
+use crate::numbers::Numbers;
 use wbuild_passes::wasm_encoder::{BlockType, Instruction, MemArg};
 use wbuild_passes::{Error, Module};
 
-/// At most so many stores in front of a function. One is some 12 to 20 bytes of an engine's code.
+/// Fewer stores than these stand in front of a function. One is some 12 to 20 bytes of an engine's code.
 const MOST: u64 = 16;
 
 /// Puts code of random length, which is jumped over, at the front of each function. A module without a memory stays as it is.
@@ -17,23 +18,16 @@ pub fn scatter(module: &[u8], seed: u64) -> Result<Vec<u8>, Error> {
     if module.memories.is_empty() {
         return module.encode();
     }
-    // Marsaglia's xorshift, of something that is never zero.
-    let mut state = (seed + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 33) % MOST
-    };
+    let mut numbers = Numbers::new(seed);
     let mut bodies = Vec::new();
     for (id, _) in module.functions.iter() {
-        let stores = next();
+        let stores = numbers.below(MOST) as i32;
         let body = module.edit(id, |_, edit| {
             if edit.position == 0 {
                 // No engine knows at compile time that a memory is not empty, so none leaves the code out.
                 let jump = [Instruction::Block(BlockType::Empty), Instruction::MemorySize(0), Instruction::BrIf(0)];
                 jump.iter().for_each(|instruction| edit.before(instruction));
-                for number in 0..stores as i32 {
+                for number in 0..stores {
                     edit.before(&Instruction::I32Const(8 * number));
                     edit.before(&Instruction::I32Const(number));
                     edit.before(&Instruction::I32Store8(MemArg { offset: 0, align: 0, memory_index: 0 }));
