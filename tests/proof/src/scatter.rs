@@ -13,6 +13,7 @@ use wbuild_passes::{Error, Module};
 const MOST: u64 = 16;
 
 /// Puts code of random length, which is jumped over, at the front of each function. A module without a memory stays as it is.
+/// Each call takes three instructions more, in whatever is measured so, which brings ratios a little nearer to 1.
 pub fn scatter(module: &[u8], seed: u64) -> Result<Vec<u8>, Error> {
     let mut module = Module::parse(module)?;
     if module.memories.is_empty() {
