@@ -9,6 +9,8 @@
 //!
 //! A pair that asks for `layouts` has the code of its modules elsewhere in each run but the first (see `wbuild_proof::scatter`),
 //! somebody else's second time in yet another place. Then the ratio is the geometric mean of all runs', with its standard error.
+//!
+//! A pair that asks for `v8` runs in Node, or in that which WBUILD_NODE names, on `testdata/measure.mjs`.
 
 use std::process::Command;
 use std::time::Instant;
@@ -53,13 +55,16 @@ fn bench() -> Result<(), String> {
         let ratios = each(|run| run[0] / run[1]);
         let (as_it_is, error) = (ratios[0], standard_error(&ratios));
         let (ratio, itself) = (middle(ratios), middle(each(|run| run[2] / run[1])));
-        let counts = count(pair, "ours")? as f64 / count(pair, "theirs")? as f64;
         let name = pair["name"].as_str().unwrap_or_default();
-        println!(
-            "{name:>18} {:>7.1} us {:>7.1} us {ratio:>8.3} {error:>7.3} {as_it_is:>8.3} {itself:>8.3} {counts:>13.6}",
+        print!(
+            "{name:>18} {:>7.1} us {:>7.1} us {ratio:>8.3} {error:>7.3} {as_it_is:>8.3} {itself:>8.3}",
             ours * 1000.0,
             theirs * 1000.0
         );
+        match pair["v8"] == true {
+            true => println!("{:>14}", "V8"),
+            false => println!(" {:>13.6}", count(pair, 0)? as f64 / count(pair, 1)? as f64),
+        }
         answers.push(json!({ "name": name, "milliseconds": theirs, "ratio": ratio }));
     }
     if let Some(file) = std::env::var_os("WBUILD_ANSWER") {
@@ -71,18 +76,24 @@ fn bench() -> Result<(), String> {
 /// What takes turns in a run.
 const SIDES: [&str; 3] = ["ours", "theirs", "theirs"];
 
-/// A module, compiled to count instructions or not. Where the pair asks for `canonical`, the engine makes the NaNs of ours so.
-fn subject(pair: &Value, side: &str, layout: Option<u64>, counting: bool) -> Result<Subject, String> {
-    let file = pair[side].as_str().unwrap_or_default();
-    let mut bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
-    if let Some(layout) = layout {
-        bytes = scatter(&bytes, layout).map_err(|e| format!("{file}: {e}"))?;
+/// The bytes of a side's module, as a run has them: what both modules have in common lies alike.
+fn module(pair: &Value, side: usize, run: usize) -> Result<Vec<u8>, String> {
+    let file = pair[SIDES[side]].as_str().unwrap_or_default();
+    let bytes = std::fs::read(file).map_err(|e| format!("cannot read {file}: {e}"))?;
+    if pair["layouts"] == true && run > 0 {
+        return scatter(&bytes, (2 * run + side / 2) as u64).map_err(|e| format!("{file}: {e}"));
     }
-    let compiler = match side == "ours" && pair["canonical"] == true {
+    Ok(bytes)
+}
+
+/// A side's module, compiled to count instructions or not. Where the pair asks for `canonical`, the engine makes the NaNs of
+/// ours so.
+fn subject(pair: &Value, side: usize, run: usize, counting: bool) -> Result<Subject, String> {
+    let compiler = match SIDES[side] == "ours" && pair["canonical"] == true {
         true => Compiler::OptimizedCanonical,
         false => Compiler::Cranelift,
     };
-    Subject::new(&second::engine(compiler, counting)?, &bytes, false)
+    Subject::new(&second::engine(compiler, counting)?, &module(pair, side, run)?, false)
 }
 
 /// The program's name and its arguments.
@@ -91,14 +102,30 @@ fn args(pair: &Value) -> Vec<&str> {
     [pair["name"].as_str().unwrap_or_default()].into_iter().chain(more).collect()
 }
 
-fn count(pair: &Value, side: &str) -> Result<u64, String> {
-    subject(pair, side, None, true)?.count_program(&args(pair))
+fn count(pair: &Value, side: usize) -> Result<u64, String> {
+    subject(pair, side, 0, true)?.count_program(&args(pair))
 }
 
 /// The milliseconds of all sides in one run.
 fn measure(pair: &Value, run: usize) -> Result<[f64; 3], String> {
-    let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    let answer = Command::new(program).env(RUN, json!([pair, run]).to_string()).output().map_err(|e| e.to_string())?;
+    let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
+    let mut command = if pair["v8"] == true {
+        let mut node = Command::new(std::env::var_os("WBUILD_NODE").unwrap_or("node".into()));
+        // Optimized from the start: what a long run settles on.
+        node.args(["--no-liftoff", "--no-wasm-lazy-compilation"])
+            .arg(xtask::shell::root().join("testdata/measure.mjs"));
+        node.arg(folder.path()).arg(run.to_string()).args(args(pair));
+        for side in 0..SIDES.len() {
+            let file = folder.path().join(format!("{side}.wasm"));
+            std::fs::write(file, module(pair, side, run)?).map_err(|e| e.to_string())?;
+        }
+        node
+    } else {
+        let mut program = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
+        program.env(RUN, json!([pair, run]).to_string());
+        program
+    };
+    let answer = command.output().map_err(|e| format!("cannot run {:?}: {e}", command.get_program()))?;
     if !answer.status.success() {
         return Err(String::from_utf8_lossy(&answer.stderr).trim().to_string());
     }
@@ -112,10 +139,7 @@ fn run(what: &str) -> Result<(), String> {
     // What is compiled first may lie better.
     let mut subjects = Vec::new();
     for side in turns(run) {
-        let layouts = pair["layouts"] == true && run > 0;
-        // What both modules have in common lies alike.
-        let layout = layouts.then_some((2 * run + side / 2) as u64);
-        subjects.push((side, subject(&pair, SIDES[side], layout, false)?));
+        subjects.push((side, subject(&pair, side, run, false)?));
     }
     subjects.sort_by_key(|(side, _)| *side);
     let once = |side: usize| -> Result<(f64, Vec<u8>), String> {

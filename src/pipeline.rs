@@ -294,8 +294,7 @@ fn optimize(module: &[u8], level: binaryen::Level, order: Order, options: &Optio
     };
     request.limits.time = options.budget.or(request.limits.time);
     request.names = if options.debug == Debug::None { Names::Drop } else { Names::Keep };
-    // At -O3 it is for speed, and that took zlib 1.02 times as long (README names the bench), for a hundredth of size.
-    request.low_memory_unused = options.low_memory_unused && !matches!(options.level, Level::O3 | Level::O4);
+    request.low_memory_unused = options.low_memory_unused;
     request.imports = if options.origin == Origin::Linked { Imports::MayDrop } else { Imports::Keep };
     request.accept = match options.origin {
         Origin::Opt => Accept::NotLarger,

@@ -9,8 +9,8 @@
 use std::path::{Path, PathBuf};
 use wbuild_passes::{Options, Pass, find, run};
 
-/// Passes that replace what an engine may lack, and so may add code.
-const LOWERINGS: &[&str] = &["sjlj", "lower-to-mvp", "harden"];
+/// Passes that replace what an engine may lack or do worse, and so may add code.
+const LOWERINGS: &[&str] = &["sjlj", "lower-to-mvp", "harden", "branch-before-loops"];
 
 struct Case {
     passes: Vec<&'static Pass>,

@@ -13,7 +13,7 @@ use crate::target_features::TargetFeatures;
 /// A step after the link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// Our own passes, run over one reading of the module. None but `sjlj` ever makes a module larger.
+    /// Our own passes, run over one reading of the module. None but `sjlj` and `branch-before-loops` ever makes a module larger.
     Passes(Vec<Step>),
     /// Binaryen, whose result stays only if it is better.
     Binaryen(binaryen::Level, Order, Reason),
@@ -123,6 +123,9 @@ pub fn stages(options: &Options) -> Vec<Stage> {
             "fold-offsets",
             "an addition less; behind Binaryen, which gives addresses and locals their last form",
         ));
+        if matches!(options.level, Level::O3 | Level::O4) && options.origin != Origin::Opt {
+            second.push(("branch-before-loops", "behind Binaryen, which makes selects of branches"));
+        }
         // What repeats is short once compressed, too.
         if options.level == Level::Oz && options.goal != Goal::Compressed {
             if options.goal == Goal::Size {

@@ -300,18 +300,16 @@ fn a_full_disk_fails_and_leaves_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
-/// At -O3 that makes code slower; ARCHITECTURE has the numbers.
 #[cfg(unix)]
 #[test]
-fn binaryen_is_told_that_low_memory_is_unused_but_not_where_speed_is_all() {
+fn binaryen_is_told_that_low_memory_is_unused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = folder(&[("a.c", "#include <stdio.h>\nint main(void) { return puts(\"a\") < 0; }\n")]);
     // A wasm-opt that says what it was told, and changes nothing.
     let tool = folder.path().join("tool");
     std::fs::write(&tool, "#!/bin/sh\necho \"$@\" >> \"$TOLD\"\ncp \"$1\" \"$3\"\n").unwrap();
     std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
-    for (level, wanted) in [("-O1", true), ("-O2", true), ("-Os", true), ("-Oz", true), ("-O3", false), ("-O4", false)]
-    {
+    for level in ["-O1", "-O2", "-O3", "-O4", "-Os", "-Oz"] {
         let told = folder.path().join(format!("told{level}"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_wbuild"));
         command.args(["a.c", level, "-o", "out.wasm", "--binaryen"]).arg(&tool).current_dir(folder.path());
@@ -319,7 +317,7 @@ fn binaryen_is_told_that_low_memory_is_unused_but_not_where_speed_is_all() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let told = std::fs::read_to_string(&told).unwrap();
         assert!(!told.is_empty());
-        assert!(told.lines().all(|line| line.contains("--low-memory-unused") == wanted), "{level}: {told}");
+        assert!(told.lines().all(|line| line.contains("--low-memory-unused")), "{level}: {told}");
     }
 }
 

@@ -3,17 +3,19 @@
 //!
 //! WBUILD_RANDOM_MODULES says how many (20,000 unless set); WBUILD_RANDOM_SEED repeats one.
 
+mod changes;
+
 use std::collections::BTreeMap;
 
 use arbitrary::Unstructured;
-use wasm_encoder::{BlockType, Instruction, MemArg};
 use wasm_smith::{Config, Module as Smith};
 use wasmparser::{Operator, Parser, Payload};
 use wbuild::binaryen::{Accept, LEVELS, Outcome, Request, optimize_all};
 use wbuild::engine::{self, Profile};
 use wbuild::oracle::{Comparison, Nans, Options, Random, Tally, Traps, Verdict};
-use wbuild_passes::{Blame, Item};
+use wbuild_passes::Blame;
 
+use self::changes::{address, changed, choices, crowd, hide_tables, repeat, sums};
 use crate::spec::in_parallel;
 
 /// Modules that share a child of Binaryen's.
@@ -21,13 +23,14 @@ const BATCH: u64 = 50;
 /// How many rounds of loops and calls a module has before it traps.
 const STEPS: u32 = 300;
 /// The passes that keep the interface, so that before and after can be compared.
-const PASSES: [&str; 18] = [
+const PASSES: [&str; 19] = [
     "lower-to-mvp",
     "remove-unused-module-elements",
     "trim-data",
     "pack-data",
     "pack-data-for-compression",
     "fold-offsets",
+    "branch-before-loops",
     "pool-addresses",
     "outline",
     "pool-constants",
@@ -43,8 +46,14 @@ const PASSES: [&str; 18] = [
 ];
 
 /// Those that find little to do in random code; they must change one module in a hundred.
-const RARE: [&str; 5] =
-    ["fold-offsets", "outline", "pool-addresses", "pool-constants-for-startup", "reorder-functions"];
+const RARE: [&str; 6] = [
+    "branch-before-loops",
+    "fold-offsets",
+    "outline",
+    "pool-addresses",
+    "pool-constants-for-startup",
+    "reorder-functions",
+];
 
 #[test]
 fn random_modules_behave_the_same_after_random_passes() {
@@ -155,126 +164,14 @@ fn plan(seed: u64) -> Result<Plan, Case> {
     let before = if numbers.next().is_multiple_of(8) { changed(&before, crowd) } else { before };
     let before =
         if numbers.next().is_multiple_of(2) { changed(&before, |module| sums(module, &mut numbers)) } else { before };
+    let before = if numbers.next().is_multiple_of(4) {
+        changed(&before, |module| choices(module, &mut numbers))
+    } else {
+        before
+    };
     let level = plain.then(|| LEVELS[(numbers.next() % LEVELS.len() as u64) as usize]);
     let (after, rare) = passes(&before, &mut numbers);
     Ok(Plan { before, after, level, rare, seed })
-}
-
-fn changed(bytes: &[u8], change: impl FnOnce(&mut wbuild_passes::Module<'_>)) -> Vec<u8> {
-    let Ok(mut module) = wbuild_passes::Module::parse(bytes) else { return bytes.to_vec() };
-    change(&mut module);
-    module.encode().unwrap_or_else(|_| bytes.to_vec())
-}
-
-/// Every function three times over, each exported.
-fn repeat(module: &mut wbuild_passes::Module<'_>) {
-    for id in module.functions.ids() {
-        let Some(function) = module.functions.get(id).filter(|function| function.source.defined().is_some()).cloned()
-        else {
-            continue;
-        };
-        for copy in 1..3 {
-            let item = Item::Func(module.functions.push(function.clone()));
-            let name = format!("copy {copy} of {id:?}").into();
-            module.exports.push(wbuild_passes::Export { name, item, exact: false });
-        }
-    }
-}
-
-/// Tables are the module's own, and so are most functions.
-fn hide_tables(module: &mut wbuild_passes::Module<'_>) {
-    let mut functions = 0;
-    module.exports.retain(|export| {
-        functions += usize::from(matches!(export.item, Item::Func(_)));
-        !matches!(export.item, Item::Table(_)) && (!matches!(export.item, Item::Func(_)) || functions % 3 == 0)
-    });
-}
-
-/// Whether the first memory has addresses of 32 bits and pages of 64 KiB.
-fn begins_with_usual_memory(module: &wbuild_passes::Module<'_>) -> bool {
-    let first = module.memories.iter().next();
-    first.is_some_and(|(_, memory)| !memory.ty.memory64 && memory.ty.page_size_log2.is_none())
-}
-
-/// Functions that load and store at sums of random values and constants. Some of the sums may wrap around, others not;
-/// most locals are assigned on one of two ways, and read behind both.
-fn sums(module: &mut wbuild_passes::Module<'_>, numbers: &mut Random) {
-    if !begins_with_usual_memory(module) {
-        return;
-    }
-    const CONSTANTS: [i32; 16] =
-        [0, 1, 3, 7, 8, 15, 255, 1000, 4096, 65_528, 70_000, i32::MAX, i32::MIN, -1, -8, -4096];
-    let number = wasmparser::ValType::I32;
-    let ty = module.types.add_function(&[number, number], &[number]);
-    for n in 0..6 {
-        let mut pick = |below: usize| numbers.next() as usize % below;
-        let mut code = Vec::new();
-        for _ in 0..4 {
-            if pick(3) == 0 {
-                let set = [Instruction::LocalGet(1), Instruction::I32Const(255), Instruction::I32And];
-                code.extend([Instruction::LocalGet(0), Instruction::If(BlockType::Empty)]);
-                code.extend(set.into_iter().chain([Instruction::LocalSet(pick(4) as u32), Instruction::End]));
-            }
-            code.push(match pick(4) {
-                0 => Instruction::I32Const(CONSTANTS[pick(16)]),
-                _ => Instruction::LocalGet(pick(4) as u32),
-            });
-            for _ in 0..pick(4) {
-                let operators = [
-                    Instruction::I32And,
-                    Instruction::I32And,
-                    Instruction::I32Or,
-                    Instruction::I32Xor,
-                    Instruction::I32Add,
-                    Instruction::I32Mul,
-                    Instruction::I32Shl,
-                    Instruction::I32ShrU,
-                    Instruction::I32ShrS,
-                    Instruction::I32LtS,
-                ];
-                code.extend([Instruction::I32Const(CONSTANTS[pick(16)]), operators[pick(10)].clone()]);
-            }
-            let sum = if pick(4) == 0 { Instruction::I32Or } else { Instruction::I32Add };
-            code.extend([Instruction::I32Const(CONSTANTS[pick(16)]), sum]);
-            let at = MemArg { offset: [0, 0, 1, 8, 70_000, u32::MAX.into()][pick(6)], align: 0, memory_index: 0 };
-            match pick(3) {
-                0 => code.extend([Instruction::LocalGet(2), Instruction::I32Store16(at)]),
-                1 => code.extend([Instruction::I32Load8U(at), Instruction::LocalSet(pick(4) as u32)]),
-                _ => code.extend([Instruction::I32Load16S(at), Instruction::LocalSet(pick(4) as u32)]),
-            }
-        }
-        code.extend([Instruction::LocalGet(2), Instruction::LocalGet(3), Instruction::I32Xor, Instruction::End]);
-        let item = Item::Func(module.add_function(ty, &[wasm_encoder::ValType::I32; 2], &code));
-        module.exports.push(wbuild_passes::Export { name: format!("sums {n}").into(), item, exact: false });
-    }
-}
-
-/// Loads and stores at addresses near each other, in a function of their own.
-fn address(module: &mut wbuild_passes::Module<'_>) {
-    if !begins_with_usual_memory(module) {
-        return;
-    }
-    let at = |n: u64| MemArg { offset: n % 3 * 4, align: 0, memory_index: 0 };
-    let mut code = Vec::new();
-    for n in 0..16u64 {
-        let address = (n * 0x9e37_79b9 % 400 + 65_000 + n % 2 * 30_000) as i32;
-        code.extend([Instruction::I32Const(address), Instruction::I32Const(address ^ 4), Instruction::I32Load(at(n))]);
-        code.push(Instruction::I32Store8(at(n + 1)));
-    }
-    code.extend([Instruction::I32Const(65_100), Instruction::I64Load(at(1)), Instruction::End]);
-    let ty = module.types.add_function(&[], &[wasmparser::ValType::I64]);
-    let item = Item::Func(module.add_function(ty, &[], &code));
-    module.exports.push(wbuild_passes::Export { name: "addresses".into(), item, exact: false });
-}
-
-/// So many functions in front that those that were there have numbers of two bytes.
-fn crowd(module: &mut wbuild_passes::Module<'_>) {
-    let there = module.functions.bound() as u32;
-    let ty = module.types.add_function(&[], &[]);
-    for _ in 0..140 {
-        module.add_function(ty, &[], &[Instruction::End]);
-    }
-    module.functions.sort_by_key(|id| id.0 < there);
 }
 
 /// A random list of passes, in random order; and which of the rare ones among them change something.

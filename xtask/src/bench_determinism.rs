@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use xtask::measure::{mean, median, worst};
+use xtask::measure::{mean, worst};
 use xtask::programs::{self, KERNELS, Program};
 use xtask::shell::{self, Result};
 
@@ -52,12 +52,17 @@ pub fn determinism(machine: &Machine, folder: &Path, runs: usize) -> Result<Vec<
         json!({ "name": name, "ours": hardened, "theirs": plain, "more": more, "kernel": kernel, "layouts": true, "args": ["large"] })
     });
     let pairs: Vec<Value> = pairs.collect();
+    let on_v8 = pairs.iter().cloned().map(|mut pair| {
+        pair["v8"] = true.into();
+        pair
+    });
     let in_wasmtime = in_engine("startup", folder, &pairs, runs)?;
+    let in_v8 = in_engine("startup", folder, &on_v8.collect::<Vec<_>>(), runs)?;
     println!("\n{:>14} {:>9} {:>9} {:>9} {:>8}", "", "plain", "wasmtime", "V8", "size");
     let mut rows = Vec::new();
-    for (((program, kind), answer), [plain, hardened]) in programs.iter().zip(&in_wasmtime).zip(&modules) {
-        let v8 = in_node(folder, program.name, more(*kind) * runs)?;
-        let (milliseconds, wasmtime) = (number(answer, "milliseconds")?, number(answer, "ratio")?);
+    for (n, ((program, kind), [plain, hardened])) in programs.iter().zip(&modules).enumerate() {
+        let milliseconds = number(&in_wasmtime[n], "milliseconds")?;
+        let (wasmtime, v8) = (number(&in_wasmtime[n], "ratio")?, number(&in_v8[n], "ratio")?);
         let size = size(Path::new(hardened))? as f64 / size(Path::new(plain))? as f64;
         let percent = (size - 1.0) * 100.0;
         println!("{:>14} {milliseconds:>6.0} ms {wasmtime:>9.3} {v8:>9.3} {percent:>+7.2}%", program.name);
@@ -81,19 +86,6 @@ fn build(machine: &Machine, program: &Program, folder: &Path) -> Result<[String;
     shell::output(alone(command.arg("-o").arg(&plain)))?;
     shell::output(Command::new(&machine.wbuild).arg("harden").arg(&plain).arg("-o").arg(&hardened))?;
     Ok([plain, hardened].map(|file| file.display().to_string()))
-}
-
-/// The ratio of a hardened form on V8: the median of as many processes of Node, or of that which WBUILD_NODE names.
-fn in_node(folder: &Path, name: &str, runs: usize) -> Result<f64> {
-    let run = |run: usize| {
-        let mut node = Command::new(std::env::var_os("WBUILD_NODE").unwrap_or("node".into()));
-        // Optimized from the start: what a long run settles on.
-        node.args(["--no-liftoff", "--no-wasm-lazy-compilation"]).arg(shell::root().join("testdata/measure.mjs"));
-        let output = shell::output(node.arg(folder).args([&run.to_string(), name]))?;
-        let line: Value = serde_json::from_slice(&output.stdout).map_err(|e| format!("Node on {name}: {e}"))?;
-        Ok(number(&line, "hardened")? / number(&line, "plain")?)
-    };
-    (0..runs).map(run).collect::<Result<Vec<f64>>>().map(median)
 }
 
 /// Prints what wasmtime's own way costs the kernels. It is no gate, and slow: one run is enough.

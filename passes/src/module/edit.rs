@@ -1,7 +1,7 @@
 //! Editing a body in place: a walk over its operators that copies what is not touched and inserts between.
 
-use super::{FuncId, Module};
-use crate::{Error, op};
+use super::{Body, FuncId, Module};
+use crate::{Error, op, parallel};
 use wasm_encoder::{Encode, Instruction, ValType};
 use wasmparser::Operator;
 
@@ -67,6 +67,22 @@ impl Edit<'_> {
 }
 
 impl Module<'_> {
+    /// Gives each function the body that `work` makes of its own, or leaves it if that is none. Functions are worked on in
+    /// parallel; `state` makes what a thread keeps from one to the next.
+    pub(crate) fn rewrite_bodies<S>(
+        &mut self,
+        state: impl Fn() -> S + Send + Sync,
+        work: impl Fn(&Module<'_>, &mut S, FuncId, &Body<'_>) -> Result<Option<Vec<u8>>, Error> + Send + Sync,
+    ) -> Result<(), Error> {
+        let bodies: Vec<(FuncId, &Body<'_>)> = self.bodies().collect();
+        let code = bodies.iter().map(|(_, body)| body.bytes().len()).sum();
+        let changed = parallel::map_with(bodies, code, state, |state, (id, body)| -> Result<_, Error> {
+            let new = work(self, state, id, body).map_err(|error| error.in_function(id.0))?;
+            Ok(new.map(|new| (id, new)))
+        })?;
+        changed.into_iter().flatten().try_for_each(|(id, body)| self.set_body(id, body))
+    }
+
     /// Walks the operators of a function and asks `edit` about each. Gives the new body for [`Module::set_body`],
     /// or `None` if nothing was changed (also for an imported function). The module is only read, so `edit` may
     /// look things up in it.

@@ -1,6 +1,7 @@
 //! The passes, one a file.
 
 mod addresses;
+mod branches;
 mod harden;
 mod locals;
 mod lower;
@@ -73,6 +74,12 @@ pub(crate) const ALL: &[Pass] = &[
         name: "fold-offsets",
         summary: "let accesses add constants to their addresses, where the sum cannot wrap around",
         run: offsets::run,
+        debug_info: DebugInfo::Invalidates,
+    },
+    Pass {
+        name: "branch-before-loops",
+        summary: "choose by a branch, not a select, what a loop only reads, so that engines do not choose in every round",
+        run: branches::run,
         debug_info: DebugInfo::Invalidates,
     },
     Pass {

@@ -40,7 +40,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::module::Body;
-use crate::{Error, FuncId, Module, TypeId, op, parallel};
+use crate::{Error, FuncId, Module, TypeId, op};
 use wasmparser::Operator;
 
 const MOST: u64 = u32::MAX as u64;
@@ -66,23 +66,15 @@ pub(super) fn run(module: &mut Module<'_>) -> Result<(), Error> {
     if module.memories.is_empty() {
         return Ok(());
     }
-    let bodies: Vec<(FuncId, &Body<'_>)> = module.bodies().collect();
-    let code = bodies.iter().map(|(_, body)| body.bytes().len()).sum();
-    let changed = parallel::map_with(bodies, code, Locals::default, |locals, (id, body)| -> Result<_, Error> {
+    module.rewrite_bodies(Locals::default, |module, locals, id, body| {
         let params = module.function_type(id).map_or(0, |ty| ty.params().len());
         locals.forget();
         let mut folds = Vec::new();
         for complete in [false, true] {
-            folds = Walk { module, params, locals, complete, stack: Vec::new(), folds: Vec::new() }
-                .over(body)
-                .map_err(|error| error.in_function(id.0))?;
+            folds = Walk { module, params, locals, complete, stack: Vec::new(), folds: Vec::new() }.over(body)?;
         }
-        Ok(match folds.is_empty() {
-            true => None,
-            false => folded(module, id, &folds)?.map(|body| (id, body)),
-        })
-    })?;
-    changed.into_iter().flatten().try_for_each(|(id, body)| module.set_body(id, body))
+        if folds.is_empty() { Ok(None) } else { folded(module, id, &folds) }
+    })
 }
 
 /// The function's body with these constants folded.
