@@ -65,6 +65,13 @@ impl Walk<'_, '_> {
                 let value = self.machine.pop();
                 self.observe(value, operator);
             }
+            // As most operators have: without a list.
+            2 => {
+                let second = self.machine.pop();
+                let first = self.machine.pop();
+                self.observe(first, operator);
+                self.observe(second, operator);
+            }
             _ => self.machine.pop_many(count).into_iter().for_each(|value| self.observe(value, operator)),
         }
     }

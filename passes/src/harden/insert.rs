@@ -16,7 +16,7 @@ use super::place::Guard;
 use super::solve::States;
 use super::state::{NAN32, NAN64, Shape, State};
 use crate::{ConstExpr, Edit, Error, FuncId, GlobalId, Module, TypeId, Types};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use wasm_encoder::{BlockType, Instruction};
 use wasmparser::{GlobalType, Operator, ValType};
 
@@ -184,7 +184,7 @@ pub(super) fn insert(
     nans: &Nans,
     pooled: bool,
 ) -> Result<Option<Vec<u8>>, Error> {
-    let mut at: HashMap<u32, Here> = HashMap::new();
+    let mut at: BTreeMap<u32, Here> = BTreeMap::new();
     for &(site, fix) in guards {
         match site {
             Site::Nowhere => {}
