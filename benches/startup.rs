@@ -108,23 +108,29 @@ fn count(pair: &Value, side: usize) -> Result<u64, String> {
 
 /// The milliseconds of all sides in one run.
 fn measure(pair: &Value, run: usize) -> Result<[f64; 3], String> {
+    if pair["v8"] == true {
+        return in_node(pair, run);
+    }
+    let program = std::env::current_exe().map_err(|e| e.to_string())?;
+    answer(Command::new(program).env(RUN, json!([pair, run]).to_string()))
+}
+
+/// The same, of a run in V8.
+fn in_node(pair: &Value, run: usize) -> Result<[f64; 3], String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
-    let mut command = if pair["v8"] == true {
-        let mut node = Command::new(std::env::var_os("WBUILD_NODE").unwrap_or("node".into()));
-        // Optimized from the start: what a long run settles on.
-        node.args(["--no-liftoff", "--no-wasm-lazy-compilation"])
-            .arg(xtask::shell::root().join("testdata/measure.mjs"));
-        node.arg(folder.path()).arg(run.to_string()).args(args(pair));
-        for side in 0..SIDES.len() {
-            let file = folder.path().join(format!("{side}.wasm"));
-            std::fs::write(file, module(pair, side, run)?).map_err(|e| e.to_string())?;
-        }
-        node
-    } else {
-        let mut program = Command::new(std::env::current_exe().map_err(|e| e.to_string())?);
-        program.env(RUN, json!([pair, run]).to_string());
-        program
-    };
+    for side in 0..SIDES.len() {
+        let file = folder.path().join(format!("{side}.wasm"));
+        std::fs::write(file, module(pair, side, run)?).map_err(|e| e.to_string())?;
+    }
+    let mut node = Command::new(std::env::var_os("WBUILD_NODE").unwrap_or("node".into()));
+    // Optimized from the start: what a long run settles on.
+    node.args(["--no-liftoff", "--no-wasm-lazy-compilation"]);
+    node.arg(xtask::shell::root().join("testdata/measure.mjs")).arg(folder.path());
+    answer(node.arg(run.to_string()).args(args(pair)))
+}
+
+/// The milliseconds that a run's process prints.
+fn answer(command: &mut Command) -> Result<[f64; 3], String> {
     let answer = command.output().map_err(|e| format!("cannot run {:?}: {e}", command.get_program()))?;
     if !answer.status.success() {
         return Err(String::from_utf8_lossy(&answer.stderr).trim().to_string());

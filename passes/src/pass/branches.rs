@@ -135,7 +135,7 @@ struct Walk<'b> {
     blocks: Vec<Option<usize>>,
     /// Where loops begin and end.
     loops: Vec<(usize, usize)>,
-    /// Where locals that choices set are read, each in which loop; and where each local is set.
+    /// Locals that are read in a loop, and in which; and where each local is set.
     reads: Vec<(u32, usize)>,
     sets: HashMap<u32, Vec<usize>>,
 }
@@ -151,6 +151,9 @@ impl<'b> Walk<'b> {
             position += 1;
         }
         let Walk { choices, loops, reads, sets, .. } = self;
+        if choices.is_empty() {
+            return Ok(choices);
+        }
         let only_read = |&(local, around): &(u32, usize)| {
             let (from, to) = loops[around];
             let sets = sets.get(&local).map_or(&[][..], Vec::as_slice);
